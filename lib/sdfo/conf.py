@@ -1,0 +1,199 @@
+"""Settings: one TOML file, then SDFO__SECTION__KEY environment variables, then flags; frozen once read.
+
+Only the edge (`cli`, `jobs/`) reads files and the environment, through `load`; library functions receive `Settings`.
+A relative path counts from the folder of the TOML file. An unknown key is an error. Each field says its unit and why
+its default is what it is; `sdfo config` prints all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import time
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from sdfo.errors import SettingsError
+
+MIB, GIB = 1024**2, 1024**3
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class San(_Section):
+    root: str = Field(description="folder of the SAN that holds the exam folders; the same path on every executor")
+    exam_depth: int = Field(1, ge=1, le=8, description="an exam folder is a directory this many levels below the root")
+    settle_minutes: float = Field(
+        15,
+        ge=0,
+        description="minutes without a change before a folder counts as complete; a modality sends for less. 0 = one listing",
+    )
+    relist_days: float = Field(
+        7, ge=0, description="days after which an archived folder is listed in full again, for late images"
+    )
+
+
+class Hdfs(_Section):
+    root: str = Field(description="URL (hdfs://…) or folder below which exams/, attempts/, runs/ and state/ lie")
+    max_record_mib: int = Field(
+        64,
+        ge=1,
+        le=1024,
+        description="MiB above which a file is its own plain file: a stock reader holds a record in its heap",
+    )
+
+
+class Catalog(_Section):
+    url: str = Field(description="SQLAlchemy URL; sqlite:///relative.db counts from the settings file's folder")
+
+
+class Nearline(_Section):
+    root: str = Field(description="URL or folder of the near-line store (NAS)")
+
+
+class Tape(_Section):
+    root: str = Field(description="URL or folder of the tape staging area")
+
+
+class Night(_Section):
+    start: time = Field(time(20, 0), description="local time when heavy work may begin: clinics are closed")
+    end: time = Field(time(6, 0), description="local time when it must have ended; before start = the next morning")
+    timezone: str = Field("Europe/Berlin", description="IANA name of the zone that start and end are in")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"no such time zone: {name}") from error
+        return name
+
+
+class Convert(_Section):
+    batch_gib: float = Field(
+        20, gt=0, description="GiB of SAN files in one engine job; what a crash of the engine may cost to repeat"
+    )
+    workers: int = Field(
+        2, ge=1, description="worker processes of the local engine, and of Spark where it runs as local[n]"
+    )
+
+
+class Limits(_Section):
+    same_error: float = Field(
+        0.05, gt=0, le=1, description="share of a run's files that may fail for one reason before the run stops"
+    )
+    same_error_files: int = Field(20, ge=1, description="… and the number of files that must fail so at the least")
+    shrink: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="share of the known folders that a listing must show, else the SAN is taken for unmounted",
+    )
+    night_age_hours: float = Field(
+        36, gt=0, description="hours after which `status` calls the last good night too old: a day and a late morning"
+    )
+    free: float = Field(0.15, ge=0, le=1, description="share of a tier that must be free for `status` to be content")
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix="SDFO__", env_nested_delimiter="__")
+
+    site: str = Field(
+        "sdfo",
+        min_length=1,
+        description="name of this site; enters the UIDs given to exams that have none: never change it",
+    )
+    engine: Literal["local", "spark", "mrjob"] = Field(
+        "local", description="what runs Map and Reduce: this process and its workers, Spark, or mrjob"
+    )
+    san: San
+    hdfs: Hdfs
+    catalog: Catalog
+    nearline: Nearline
+    tape: Tape
+    night: Night = Night()
+    convert: Convert = Convert()
+    limits: Limits = Limits()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    def public(self) -> dict[str, Any]:
+        """Everything but secrets: what a job is given and `sdfo config` prints. Executors never get the catalog's URL."""
+        shown = self.model_dump(mode="json")
+        shown["catalog"]["url"] = "(hidden)"
+        return shown
+
+
+def load(path: str | os.PathLike[str], **flags: Any) -> Settings:
+    """The settings of the TOML file at `path`, overridden by the environment, overridden by `flags`."""
+    file = Path(path).absolute()
+    if not file.is_file():
+        raise SettingsError("no settings file", path=str(file), next_command="sdfo --conf FILE …, or set SDFO_CONF")
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=file)
+
+    try:
+        read = FromFile(**flags)
+        return _anchored(
+            Settings.model_construct(**{name: getattr(read, name) for name in Settings.model_fields}), file.parent
+        )
+    except (ValidationError, ValueError) as error:
+        raise SettingsError(f"settings refused: {error}", path=str(file)) from error
+
+
+def from_public(text: str) -> Settings:
+    """Settings that `public` gave to a job as JSON: complete, absolute, without secrets; no file or variable is read."""
+    data = json.loads(text)
+    sections: dict[str, type[_Section]] = {
+        "san": San,
+        "hdfs": Hdfs,
+        "catalog": Catalog,
+        "nearline": Nearline,
+        "tape": Tape,
+        "night": Night,
+        "convert": Convert,
+        "limits": Limits,
+    }
+    read: dict[str, Any] = {name: kind.model_validate(data[name]) for name, kind in sections.items()}
+    return Settings.model_construct(**data | read)
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    """Paths made absolute, folders given to a store made URLs."""
+    change = {
+        "san": settings.san.model_copy(update={"root": str((folder / settings.san.root).resolve())}),
+        "catalog": settings.catalog.model_copy(update={"url": _catalog_url(settings.catalog.url, folder)}),
+    }
+    for tier in ("hdfs", "nearline", "tape"):
+        section = getattr(settings, tier)
+        change[tier] = section.model_copy(update={"root": _store_url(section.root, folder)})
+    return settings.model_copy(update=change)
+
+
+def _store_url(root: str, folder: Path) -> str:
+    return root if urlsplit(root).scheme else (folder / root).resolve().as_uri()
+
+
+def _catalog_url(url: str, folder: Path) -> str:
+    scheme, slashes, path = url.partition(":///")
+    if not scheme.startswith("sqlite") or not slashes or path.startswith("/"):
+        return url
+    return f"{scheme}:///{(folder / path).resolve()}"

@@ -1,0 +1,27 @@
+"""Stores: bytes at paths. One table says which scheme is served by which class, imported only when asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from urllib.parse import unquote, urlsplit
+
+from sdfo.errors import SettingsError
+from sdfo.stores.base import CHUNK, Sink, Source, Stat, Store, checked
+
+__all__ = ["CHUNK", "SCHEMES", "Sink", "Source", "Stat", "Store", "checked", "open_store"]
+
+SCHEMES = {
+    "file": "sdfo.stores.local:LocalStore",
+}
+"""URL scheme → module:class. To add a store see docs/adding-a-store.md."""
+
+
+def open_store(url: str) -> Store:
+    """The store at `url`; nothing is contacted yet."""
+    parts = urlsplit(url)
+    if parts.scheme not in SCHEMES:
+        raise SettingsError("no store serves this scheme", expected=" | ".join(SCHEMES), found=parts.scheme or url)
+    module, _, name = SCHEMES[parts.scheme].partition(":")
+    argument = unquote(parts.path) if parts.scheme == "file" else url
+    store: Store = getattr(import_module(module), name)(argument)
+    return store

@@ -1,0 +1,153 @@
+"""What a store promises. Paths are relative, `/`-separated, each part of `[A-Za-z0-9._-]` and neither `.` nor `..`.
+
+Of the errors, `Exists`, `Missing`, `BadPath` and `OutOfRange` are answers: asking again gives the same. `Unavailable`
+says that the outcome is unknown: after it a file being written is garbage (write a new one, under a new name), and after
+a rename the caller reads the target and decides.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from sdfo.errors import BadPath
+
+CHUNK = 4 * 1024 * 1024
+"""Bytes moved at once where a whole file is streamed."""
+
+_PART = re.compile(r"[A-Za-z0-9._-]+")
+
+
+def checked(path: str) -> str:
+    """`path` itself, if every part may stand on every store."""
+    for part in path.split("/"):
+        if not _PART.fullmatch(part) or part in (".", ".."):
+            raise BadPath("a path part must consist of [A-Za-z0-9._-] and not be . or ..", found=repr(part))
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """A file in a store. `modified` is seconds since the epoch by the store's own clock."""
+
+    path: str
+    size: int
+    modified: float
+
+
+class _Closing(ABC):
+    @abstractmethod
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Source(_Closing):
+    """An open file: positioned reads, from any thread. The opener closes it."""
+
+    path: str
+    size: int
+
+    @abstractmethod
+    def read(self, offset: int, length: int) -> bytes:
+        """Exactly `length` bytes from `offset`; `OutOfRange` if the file does not hold them."""
+
+    def stream(self, offset: int = 0, length: int | None = None, chunk: int = CHUNK) -> Iterator[bytes]:
+        """The bytes from `offset` (to the end if `length` is None) in pieces of at most `chunk`."""
+        end = self.size if length is None else offset + length
+        for at in range(offset, end, chunk):
+            yield self.read(at, min(chunk, end - at))
+
+
+class Sink(_Closing):
+    """A file being written, front to back. Nothing is durable before `sync` or `close` returned without an error.
+
+    Leaving a `with` block by an exception closes the handle without a promise: the file is an attempt, and garbage.
+    """
+
+    path: str
+
+    @abstractmethod
+    def write(self, *buffers: bytes | bytearray | memoryview) -> None:
+        """Append all `buffers`, in order, entirely."""
+
+    @abstractmethod
+    def sync(self) -> None:
+        """All written so far survives a power cut."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """`sync`, and the name survives too. Closing twice is allowed."""
+
+    @abstractmethod
+    def abandon(self) -> None:
+        """Give up: close the handle, promise nothing. The file stays for `gc`."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.close()
+        else:
+            self.abandon()
+
+
+class Store(ABC):
+    """Bytes at paths. Constructing one opens nothing; it may be pickled and used after a fork."""
+
+    url: str
+
+    @abstractmethod
+    def create(self, path: str) -> Sink:
+        """A new file, with the folders it needs. `Exists` if the name is taken, by whatever."""
+
+    @abstractmethod
+    def open(self, path: str) -> Source:
+        """`Missing` if there is no such file."""
+
+    @abstractmethod
+    def list(self, folder: str = "") -> Iterator[Stat]:
+        """Every file below `folder`, at any depth, ascending by path; nothing if the folder is not there."""
+
+    @abstractmethod
+    def stat(self, path: str) -> Stat:
+        """`Missing` if there is no such file."""
+
+    @abstractmethod
+    def delete(self, path: str) -> None:
+        """`Missing` if there is no such file. Emptied folders may stay or go."""
+
+    @abstractmethod
+    def rename(self, old: str, new: str) -> None:
+        """Atomic and durable. Raises `Exists` if `new` is taken, `Missing` if `old` is not there, and never replaces."""
+
+    @abstractmethod
+    def free(self) -> tuple[int, int]:
+        """Bytes free and bytes in all, as the store sees them."""
+
+    def read_all(self, path: str) -> bytes:
+        """A small file, whole."""
+        with self.open(path) as source:
+            return source.read(0, source.size)
+
+    def put(self, path: str, data: bytes) -> None:
+        """A small file, whole and durable, visible under its name only when complete. Never over an existing file."""
+        attempt = f"{path}.{secrets.token_hex(8)}.part"
+        with self.create(attempt) as sink:
+            sink.write(data)
+        try:
+            self.rename(attempt, path)
+        except Exception:
+            self.delete(attempt)
+            raise

@@ -1,0 +1,217 @@
+"""A store in a folder of this machine (or of a mount that behaves like one)."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import shutil
+import stat as modes
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sdfo.errors import Exists, Missing, OutOfRange, StoreError, Unavailable
+from sdfo.stores.base import Sink, Source, Stat, Store, checked
+
+_AT_FDCWD = -100
+_RENAME_NOREPLACE = 1  # linux/fs.h; renameat2(2)
+_IOV_MAX = 1024  # limits.h: buffers in one writev
+
+
+class LocalStore(Store):
+    """`root` is a folder; it is made by `create`, never by looking."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = Path(os.path.abspath(root))
+        self.url = self.root.as_uri()
+
+    def _at(self, path: str) -> Path:
+        return self.root / checked(path)
+
+    def create(self, path: str) -> Sink:
+        target = self._at(path)
+        with _translated(path):
+            _make_folders(target.parent)
+            fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        return _LocalSink(path, fd, target.parent)
+
+    def open(self, path: str) -> Source:
+        with _translated(path):
+            fd = os.open(self._at(path), os.O_RDONLY | os.O_CLOEXEC)
+            stat = os.fstat(fd)
+        if not _is_file(stat):
+            os.close(fd)
+            raise Missing("not a file", path=path)
+        return _LocalSource(path, fd, stat.st_size)
+
+    def list(self, folder: str = "") -> Iterator[Stat]:
+        top = self._at(folder) if folder else self.root
+        if top.is_dir():
+            yield from self._walk(top)
+
+    def _walk(self, folder: Path) -> Iterator[Stat]:
+        with os.scandir(folder) as entries:
+            # `a.b` sorts before `a/c`: a folder's key carries its slash, so that whole paths come out ascending
+            found = sorted(entries, key=lambda e: e.name + "/" * e.is_dir(follow_symlinks=False))
+        for entry in found:
+            if entry.is_dir(follow_symlinks=False):
+                yield from self._walk(Path(entry.path))
+            elif entry.is_file(follow_symlinks=False):
+                try:
+                    stat = entry.stat()
+                except FileNotFoundError:
+                    continue  # renamed or deleted while we looked
+                yield Stat(str(Path(entry.path).relative_to(self.root)), stat.st_size, stat.st_mtime)
+
+    def stat(self, path: str) -> Stat:
+        with _translated(path):
+            stat = os.stat(self._at(path))
+        if not _is_file(stat):
+            raise Missing("not a file", path=path)
+        return Stat(path, stat.st_size, stat.st_mtime)
+
+    def delete(self, path: str) -> None:
+        target = self._at(path)
+        with _translated(path):
+            os.unlink(target)
+            _sync_folder(target.parent)
+
+    def rename(self, old: str, new: str) -> None:
+        source, target = self._at(old), self._at(new)
+        with _translated(old):
+            os.stat(source)
+        with _translated(new):
+            _make_folders(target.parent)
+            _rename_noreplace(source, target)
+            _sync_folder(target.parent)
+            if source.parent != target.parent:
+                _sync_folder(source.parent)
+
+    def free(self) -> tuple[int, int]:
+        usage = shutil.disk_usage(next(p for p in (self.root, *self.root.parents) if p.exists()))
+        return usage.free, usage.total
+
+
+class _LocalSource(Source):
+    def __init__(self, path: str, fd: int, size: int) -> None:
+        self.path, self.size, self._fd = path, size, fd
+
+    def read(self, offset: int, length: int) -> bytes:
+        if offset < 0 or length < 0 or offset + length > self.size:
+            raise OutOfRange(
+                "read beyond the end", path=self.path, offset=offset, expected=length, found=self.size - offset
+            )
+        with _translated(self.path):
+            data = os.pread(self._fd, length, offset)
+            if len(data) != length:
+                data = self._rest(data, offset, length)
+        return data
+
+    def _rest(self, data: bytes, offset: int, length: int) -> bytes:
+        """A pread gives at most 2 GiB less a page at once (read(2)); less still means that the file was cut."""
+        pieces, have = [data], len(data)
+        while have < length:
+            piece = os.pread(self._fd, length - have, offset + have)
+            if not piece:
+                raise OutOfRange(
+                    "the file was cut while open", path=self.path, offset=offset, expected=length, found=have
+                )
+            pieces.append(piece)
+            have += len(piece)
+        return b"".join(pieces)
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+class _LocalSink(Sink):
+    def __init__(self, path: str, fd: int, folder: Path) -> None:
+        self.path, self._fd, self._folder = path, fd, folder
+
+    def write(self, *buffers: bytes | bytearray | memoryview) -> None:
+        pending = [memoryview(b) for b in buffers if len(b)]
+        with _translated(self.path):
+            while pending:
+                done = os.writev(self._fd, pending[:_IOV_MAX])
+                pending = _after(pending, done)
+
+    def sync(self) -> None:
+        with _translated(self.path):
+            os.fsync(self._fd)
+
+    def close(self) -> None:
+        if self._fd < 0:
+            return
+        try:
+            self.sync()
+            with _translated(self.path):
+                _sync_folder(self._folder)
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        if self._fd >= 0:
+            fd, self._fd = self._fd, -1
+            os.close(fd)
+
+
+def _after(pending: list[memoryview], done: int) -> list[memoryview]:
+    """What is left of `pending` when its first `done` bytes were written."""
+    for number, buffer in enumerate(pending):
+        if done < len(buffer):
+            return [buffer[done:], *pending[number + 1 :]]
+        done -= len(buffer)
+    return []
+
+
+def _is_file(stat: os.stat_result) -> bool:
+    return modes.S_ISREG(stat.st_mode)
+
+
+@contextmanager
+def _translated(path: str) -> Iterator[None]:
+    """The operating system's errors as ours. Its own text may hold an absolute path; ours holds the store's."""
+    try:
+        yield
+    except FileExistsError as error:
+        raise Exists("already there", path=path) from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise Missing("not there", path=path) from error
+    except PermissionError as error:
+        raise StoreError("permission denied", path=path) from error
+    except OSError as error:
+        raise Unavailable(os.strerror(error.errno or 0), path=path) from error
+
+
+def _make_folders(folder: Path) -> None:
+    """`mkdir -p`, each new name durable."""
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for new in reversed(missing):
+        new.mkdir(mode=0o750, exist_ok=True)
+        _sync_folder(new.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _rename_noreplace(source: Path, target: Path) -> None:
+    """rename(2) replaces a file that is there; renameat2(2) with RENAME_NOREPLACE refuses. Python has no name for it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE) == 0:
+        return
+    code = ctypes.get_errno()
+    if code not in (errno.EINVAL, errno.ENOSYS):
+        raise OSError(code, os.strerror(code))
+    os.link(source, target)  # a file system without the flag (NFS): a link refuses too, and the old name goes after
+    os.unlink(source)
