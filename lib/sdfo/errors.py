@@ -24,6 +24,7 @@
     │   └── Unreadable           a file cannot be opened or read
     └── FormatError              bytes are not what their format says; carries the offset
         ├── SequenceFileError    Hadoop's container
+        │   └── SequenceFileTruncated  the file ends inside its header or inside a record
         ├── DicomError           a DICOM file is not whole
         └── SdicomError          an S-DICOM file
             ├── NotSdicom        wrong magic, class names or version
@@ -167,6 +168,10 @@ class FormatError(SdfoError):
 
 
 class SequenceFileError(FormatError):
+    pass
+
+
+class SequenceFileTruncated(SequenceFileError):
     pass
 
 

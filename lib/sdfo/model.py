@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import hashlib
 import re
 import uuid
 from dataclasses import dataclass
@@ -112,6 +113,80 @@ class Location:
     version: int = 0
 
 
+class Fate(enum.StrEnum):
+    """What became of a file that a scan saw: each has exactly one, and a night's ledger counts them (docs/operations)."""
+
+    ARCHIVED = "archived tonight"
+    ALREADY = "already archived"
+    SETTLING = "settling"
+    CHANGED = "changed or vanished meanwhile"
+    UNREADABLE = "unreadable"
+    IRREGULAR = "not a regular file"
+    NO_EXAM = "in no exam"
+    SET_ASIDE = "set aside with its exam"
+
+
+@dataclass(frozen=True, slots=True)
+class ExamTask:
+    """An exam folder's files to archive tonight.
+
+    `known`: (study, digest) of what its studies already hold. `home`: the study most of its earlier files belong to.
+    """
+
+    folder_id: int
+    folder: bytes
+    files: tuple[FileStamp, ...]
+    known: tuple[tuple[str, str], ...] = ()
+    home: str | None = None
+
+    @property
+    def size(self) -> int:
+        return sum(f.size for f in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class FileOutcome:
+    """What became of one file of a task. `ordinal` counts the folder's files by name, from 0.
+
+    `alias`: the study holds these bytes already, under another name; the catalog points there, no record is written.
+    """
+
+    stamp: FileStamp
+    ordinal: int
+    fate: Fate
+    kind: Kind | None = None
+    reason: str | None = None
+    study: str | None = None
+    sha256: str | None = None
+    alias: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PartOutcome:
+    """An S-DICOM file written as an attempt. `apart` pairs each plain file's attempt with its name beside the part."""
+
+    study: str
+    attempt: str
+    path: str
+    check: str
+    size: int
+    records: int
+    apart: tuple[tuple[str, str], ...] = ()
+    flag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExamOutcome:
+    """What Reduce made of one task. `reason` is set where the exam as a whole was not converted."""
+
+    folder_id: int
+    folder: bytes
+    files: tuple[FileOutcome, ...]
+    parts: tuple[PartOutcome, ...] = ()
+    reason: str | None = None
+    seconds: float = 0.0
+
+
 _UID = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+")
 
 
@@ -123,19 +198,28 @@ def is_uid(text: str | None) -> bool:
     return text is not None and len(text) <= 64 and _UID.fullmatch(text) is not None
 
 
+def path_part(uid: str) -> str:
+    """A UID as part of a path; what is none becomes its SHA-256, for it may be `../../etc/x`."""
+    return uid if is_uid(uid) else hashlib.sha256(uid.encode(errors="surrogatepass")).hexdigest()
+
+
 def derived_uid(*parts: bytes) -> str:
     """A UID that depends on `parts` alone: 2.25 and a UUIDv5 (PS3.5 section B.2), lengths included so no two run together."""
     joined = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
     return f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, joined.hex()).int}"
 
 
+_DATE = re.compile(r"([0-9]{4})(\.?)([0-9]{2})\2([0-9]{2})")
+
+
 def valid_date(text: str | None) -> str | None:
     """A DICOM DA value (PS3.5 section 6.2, YYYYMMDD; the ACR-NEMA dots allowed) if it is a real day, else None."""
-    digits = (text or "").strip(" \0").replace(".", "")
-    if len(digits) != 8 or not digits.isascii() or not digits.isdigit():
+    found = _DATE.fullmatch((text or "").strip(" \0"))
+    if found is None:
         return None
+    year, _, month, day = found.groups()
     try:
-        date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+        date(int(year), int(month), int(day))
     except ValueError:
         return None
-    return digits
+    return year + month + day

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from importlib import import_module
-from urllib.parse import unquote, urlsplit
+from os import fsdecode
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from sdfo.errors import SettingsError
 from sdfo.stores.base import CHUNK, Sink, Source, Stat, Store, checked
@@ -21,7 +22,9 @@ def open_store(url: str) -> Store:
     parts = urlsplit(url)
     if parts.scheme not in SCHEMES:
         raise SettingsError("no store serves this scheme", expected=" | ".join(SCHEMES), found=parts.scheme or url)
+    if parts.scheme == "file" and parts.netloc not in ("", "localhost"):
+        raise SettingsError("a file URL has three slashes and an absolute path", expected="file:///…", found=url)
     module, _, name = SCHEMES[parts.scheme].partition(":")
-    argument = unquote(parts.path) if parts.scheme == "file" else url
+    argument = fsdecode(unquote_to_bytes(parts.path)) if parts.scheme == "file" else url
     store: Store = getattr(import_module(module), name)(argument)
     return store

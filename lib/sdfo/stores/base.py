@@ -1,4 +1,4 @@
-"""What a store promises. Paths are relative, `/`-separated, each part of `[A-Za-z0-9._-]` and neither `.` nor `..`.
+"""What a store promises. Paths are relative, `/`-separated, each part 1 to 255 of `[A-Za-z0-9._-]`, not `.` or `..`.
 
 Of the errors, `Exists`, `Missing`, `BadPath` and `OutOfRange` are answers: asking again gives the same. `Unavailable`
 says that the outcome is unknown: after it a file being written is garbage (write a new one, under a new name), and after
@@ -15,19 +15,20 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from sdfo.errors import BadPath
+from sdfo.errors import BadPath, Exists, OutOfRange
 
 CHUNK = 4 * 1024 * 1024
 """Bytes moved at once where a whole file is streamed."""
 
-_PART = re.compile(r"[A-Za-z0-9._-]+")
+_PART = re.compile(r"[A-Za-z0-9._-]{1,255}")
+"""255: NAME_MAX of Linux file systems, and HDFS's dfs.namenode.fs-limits.max-component-length."""
 
 
 def checked(path: str) -> str:
     """`path` itself, if every part may stand on every store."""
     for part in path.split("/"):
         if not _PART.fullmatch(part) or part in (".", ".."):
-            raise BadPath("a path part must consist of [A-Za-z0-9._-] and not be . or ..", found=repr(part))
+            raise BadPath("a path part must be 1 to 255 of [A-Za-z0-9._-], and not . or ..", found=repr(part))
     return path
 
 
@@ -64,8 +65,10 @@ class Source(_Closing):
         """Exactly `length` bytes from `offset`; `OutOfRange` if the file does not hold them."""
 
     def stream(self, offset: int = 0, length: int | None = None, chunk: int = CHUNK) -> Iterator[bytes]:
-        """The bytes from `offset` (to the end if `length` is None) in pieces of at most `chunk`."""
+        """The bytes from `offset` (to the end if `length` is None) in pieces of at most `chunk`; `OutOfRange` as `read`."""
         end = self.size if length is None else offset + length
+        if not 0 <= offset <= end <= self.size:
+            raise OutOfRange("read beyond the end", path=self.path, offset=offset, expected=length, found=self.size)
         for at in range(offset, end, chunk):
             yield self.read(at, min(chunk, end - at))
 
@@ -73,7 +76,9 @@ class Source(_Closing):
 class Sink(_Closing):
     """A file being written, front to back. Nothing is durable before `sync` or `close` returned without an error.
 
-    Leaving a `with` block by an exception closes the handle without a promise: the file is an attempt, and garbage.
+    Leaving a `with` block by an exception closes the handle without a promise: the file is an attempt, and garbage. So it
+    is once a write, sync or close has failed, and each later one raises too: after a failed fsync(2) the next may succeed
+    though bytes were lost.
     """
 
     path: str
@@ -109,8 +114,8 @@ class Store(ABC):
     url: str
 
     @abstractmethod
-    def create(self, path: str) -> Sink:
-        """A new file, with the folders it needs. `Exists` if the name is taken, by whatever."""
+    def create(self, path: str, *, private: bool = False) -> Sink:
+        """A new file, with the folders it needs; `private`: for its owner alone. `Exists` if the name is taken."""
 
     @abstractmethod
     def open(self, path: str) -> Source:
@@ -133,6 +138,10 @@ class Store(ABC):
         """Atomic and durable. Raises `Exists` if `new` is taken, `Missing` if `old` is not there, and never replaces."""
 
     @abstractmethod
+    def protect(self, folder: str) -> None:
+        """Make `folder`, which only its owner may enter from now on."""
+
+    @abstractmethod
     def free(self) -> tuple[int, int]:
         """Bytes free and bytes in all, as the store sees them."""
 
@@ -142,12 +151,12 @@ class Store(ABC):
             return source.read(0, source.size)
 
     def put(self, path: str, data: bytes) -> None:
-        """A small file, whole and durable, visible under its name only when complete. Never over an existing file."""
+        """A small private file, whole and durable, visible under its name only when complete. Never over another."""
         attempt = f"{path}.{secrets.token_hex(8)}.part"
-        with self.create(attempt) as sink:
+        with self.create(attempt, private=True) as sink:
             sink.write(data)
         try:
             self.rename(attempt, path)
-        except Exception:
+        except Exists:
             self.delete(attempt)
             raise

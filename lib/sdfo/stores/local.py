@@ -8,7 +8,7 @@ import os
 import shutil
 import stat as modes
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sdfo.errors import Exists, Missing, OutOfRange, StoreError, Unavailable
@@ -29,16 +29,16 @@ class LocalStore(Store):
     def _at(self, path: str) -> Path:
         return self.root / checked(path)
 
-    def create(self, path: str) -> Sink:
+    def create(self, path: str, *, private: bool = False) -> Sink:
         target = self._at(path)
         with _translated(path):
             _make_folders(target.parent)
-            fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+            fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600 if private else 0o640)
         return _LocalSink(path, fd, target.parent)
 
     def open(self, path: str) -> Source:
         with _translated(path):
-            fd = os.open(self._at(path), os.O_RDONLY | os.O_CLOEXEC)
+            fd = os.open(self._at(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO must not hold us
             stat = os.fstat(fd)
         if not _is_file(stat):
             os.close(fd)
@@ -51,10 +51,7 @@ class LocalStore(Store):
             yield from self._walk(top)
 
     def _walk(self, folder: Path) -> Iterator[Stat]:
-        with os.scandir(folder) as entries:
-            # `a.b` sorts before `a/c`: a folder's key carries its slash, so that whole paths come out ascending
-            found = sorted(entries, key=lambda e: e.name + "/" * e.is_dir(follow_symlinks=False))
-        for entry in found:
+        for entry in _entries(folder, self.root):
             if entry.is_dir(follow_symlinks=False):
                 yield from self._walk(Path(entry.path))
             elif entry.is_file(follow_symlinks=False):
@@ -75,18 +72,23 @@ class LocalStore(Store):
         target = self._at(path)
         with _translated(path):
             os.unlink(target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
 
     def rename(self, old: str, new: str) -> None:
         source, target = self._at(old), self._at(new)
-        with _translated(old):
-            os.stat(source)
+        self.stat(old)  # a folder is not renamed
         with _translated(new):
             _make_folders(target.parent)
+        with _translated(new, missing=old):
             _rename_noreplace(source, target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
             if source.parent != target.parent:
-                _sync_folder(source.parent)
+                sync_folder(source.parent)
+
+    def protect(self, folder: str) -> None:
+        with _translated(folder):
+            _make_folders(self._at(folder))
+            self._at(folder).chmod(0o700)
 
     def free(self) -> tuple[int, int]:
         usage = shutil.disk_usage(next(p for p in (self.root, *self.root.parents) if p.exists()))
@@ -129,33 +131,46 @@ class _LocalSource(Source):
 
 class _LocalSink(Sink):
     def __init__(self, path: str, fd: int, folder: Path) -> None:
-        self.path, self._fd, self._folder = path, fd, folder
+        self.path, self._fd, self._folder, self._failed = path, fd, folder, False
 
     def write(self, *buffers: bytes | bytearray | memoryview) -> None:
-        pending = [memoryview(b) for b in buffers if len(b)]
-        with _translated(self.path):
+        pending = [memoryview(b).cast("B") for b in buffers if memoryview(b).nbytes]
+        with self._or_garbage():
             while pending:
                 done = os.writev(self._fd, pending[:_IOV_MAX])
                 pending = _after(pending, done)
 
     def sync(self) -> None:
-        with _translated(self.path):
+        with self._or_garbage():
             os.fsync(self._fd)
 
     def close(self) -> None:
-        if self._fd < 0:
+        if self._fd < 0 and not self._failed:
             return
         try:
             self.sync()
-            with _translated(self.path):
-                _sync_folder(self._folder)
+            with self._or_garbage():
+                sync_folder(self._folder)
         finally:
             self.abandon()
 
     def abandon(self) -> None:
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
-            os.close(fd)
+            with suppress(OSError):  # nothing was promised, and after close's fsync nothing is left to lose
+                os.close(fd)
+
+    @contextmanager
+    def _or_garbage(self) -> Iterator[None]:
+        """An error in here is the last word on this file."""
+        if self._failed:
+            raise Unavailable("an earlier write failed: this attempt is garbage", path=self.path)
+        try:
+            with _translated(self.path):
+                yield
+        except StoreError:
+            self._failed = True
+            raise
 
 
 def _after(pending: list[memoryview], done: int) -> list[memoryview]:
@@ -167,19 +182,34 @@ def _after(pending: list[memoryview], done: int) -> list[memoryview]:
     return []
 
 
+def _entries(folder: Path, root: Path) -> list[os.DirEntry[str]]:
+    """What is in `folder`; nothing if it went away while we looked."""
+    try:
+        with _translated(str(folder.relative_to(root))), os.scandir(folder) as entries:
+            # `a.b` sorts before `a/c`: a folder's key carries its slash, so that whole paths come out ascending
+            return sorted(entries, key=lambda e: e.name + "/" * e.is_dir(follow_symlinks=False))
+    except Missing:
+        return []
+
+
 def _is_file(stat: os.stat_result) -> bool:
     return modes.S_ISREG(stat.st_mode)
 
 
 @contextmanager
-def _translated(path: str) -> Iterator[None]:
-    """The operating system's errors as ours. Its own text may hold an absolute path; ours holds the store's."""
+def _translated(path: str, missing: str | None = None) -> Iterator[None]:
+    """The operating system's errors as ours. Its own text may hold an absolute path; ours holds the store's.
+
+    `missing` is the path to name where it is another one that is not there.
+    """
     try:
         yield
     except FileExistsError as error:
         raise Exists("already there", path=path) from error
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise Missing("not there", path=path) from error
+        raise Missing("not there", path=missing or path) from error
+    except IsADirectoryError as error:
+        raise Missing("not a file", path=path) from error
     except PermissionError as error:
         raise StoreError("permission denied", path=path) from error
     except OSError as error:
@@ -194,10 +224,11 @@ def _make_folders(folder: Path) -> None:
         folder = folder.parent
     for new in reversed(missing):
         new.mkdir(mode=0o750, exist_ok=True)
-        _sync_folder(new.parent)
+        sync_folder(new.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: str | bytes | os.PathLike[str]) -> None:
+    """Make the names in a folder survive a power cut (fsync(2) on the directory)."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)

@@ -1,0 +1,74 @@
+"""Column types that mean the same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, LargeBinary, Text
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+Key = BigInteger().with_variant(Integer(), "sqlite")
+"""A number given by the database; SQLite gives them to INTEGER alone."""
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+class Words(TypeDecorator[str]):
+    """Text, compared byte by byte on both databases, so that an index serves a prefix and order is the same everywhere.
+
+    DICOM files bring what no database keeps: NUL, which PostgreSQL refuses, is left out, and half a surrogate pair
+    becomes U+FFFD. Queries pass here too, so what was changed on the way in is still found.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        text = Text(collation="C") if dialect.name == "postgresql" else Text()
+        return dialect.type_descriptor(text)
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else keepable(value)
+
+
+def keepable(text: str) -> str:
+    """`text` as the catalog keeps it."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text.replace("\0", ""))
+
+
+class Digest(TypeDecorator[str]):
+    """SHA-256: hex to the program, 32 bytes on disk, because the catalog holds two for every image of ten years."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
+        return None if value is None else bytes.fromhex(value)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.hex()
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time: aware and UTC to the program, whatever the session's zone; SQLite keeps it without one."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(DateTime(timezone=dialect.name == "postgresql"))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        utc = value.astimezone(UTC)
+        return utc if dialect.name == "postgresql" else utc.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

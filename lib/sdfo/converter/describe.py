@@ -1,0 +1,92 @@
+"""Map: one SAN file, read once, becomes a description: no pixel in it, everything Reduce must know before it writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+import zstandard
+
+from sdfo.dicom import MemorySource, Structure, examine
+from sdfo.errors import Changed, OutOfRange, SanError, Unreadable
+from sdfo.model import Description, Extent, Fate, FileStamp, Kind, valid_date
+from sdfo.sdicom import HEAD_LIMIT, TAIL_LIMIT, WHOLE_LIMIT
+from sdfo.tiers.san import San, SanFile
+
+SHUFFLE_MOST = 64 * 1024
+"""Bytes of head and tail together that a description carries; Reduce reads longer ones from the file again."""
+AT_ONCE = 64 * 1024 * 1024
+"""Bytes of a file that are read in one piece; a longer one is hashed in pieces and walked by positioned reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a file has no description."""
+
+    stamp: FileStamp
+    fate: Fate
+    reason: str
+
+
+def describe(san: San, folder: bytes, stamp: FileStamp) -> Description | Problem:
+    """Everything Reduce must know of one file, from one reading of it."""
+    try:
+        with san.open(folder, stamp.name) as file:
+            found = _described(file, stamp)
+            _same(file.stamp(), stamp)
+            return found
+    except Unreadable as error:
+        return Problem(stamp, Fate.UNREADABLE, error.what)
+    except (SanError, OutOfRange) as error:
+        return Problem(stamp, Fate.CHANGED, error.what)
+
+
+def _same(found: FileStamp, expected: FileStamp) -> None:
+    if found != expected:
+        raise Changed("a file changed since it was listed", expected=expected.size, found=found.size)
+
+
+def _described(file: SanFile, stamp: FileStamp) -> Description:
+    _same(file.stamp(), stamp)
+    if stamp.size <= AT_ONCE:
+        source: MemorySource | SanFile = MemorySource(file.read(0, stamp.size))
+        digest = _digest(source, Extent(0, stamp.size))
+    else:
+        source, digest = file, _digest(file, Extent(0, stamp.size))
+    structure = examine(source)
+    kept = _kept(structure, stamp.size)
+    head = b"" if kept is None else b"".join(source.read(e.offset, e.length) for e in kept)
+    return Description(
+        stamp=stamp,
+        sha256=digest,
+        kind=structure.kind,
+        reason=structure.reason,
+        study=structure.study,
+        series=structure.series,
+        sop=structure.sop,
+        sop_class=structure.sop_class,
+        transfer_syntax=structure.transfer_syntax,
+        study_date=valid_date(structure.study_date),
+        head_length=None if kept is None else kept[0].length,
+        tail_length=None if kept is None else kept[1].length,
+        head=None if kept is None or len(head) > SHUFFLE_MOST else zstandard.compress(head, 3),
+        pixels=None if structure.pixels is None else _digest(source, structure.pixels),
+        frames=structure.frames,
+    )
+
+
+def _digest(source: MemorySource | SanFile, extent: Extent) -> str:
+    digest = sha256()
+    for at in range(extent.offset, extent.end, AT_ONCE):
+        digest.update(source.read(at, min(AT_ONCE, extent.end - at)))
+    return digest.hexdigest()
+
+
+def _kept(structure: Structure, size: int) -> tuple[Extent, Extent] | None:
+    """Head and tail as byte ranges of the file, if a part is to keep them in its header."""
+    if structure.kind is not Kind.DICOM:
+        return None
+    if structure.pixels is None:
+        return (Extent(0, size), Extent(size, 0)) if size <= WHOLE_LIMIT else None
+    head, tail = Extent(0, structure.pixels.offset), Extent(structure.pixels.end, size - structure.pixels.end)
+    return (head, tail) if head.length <= HEAD_LIMIT and tail.length <= TAIL_LIMIT else None

@@ -1,0 +1,208 @@
+"""Reduce: the descriptions of one exam folder become one S-DICOM file for each of its studies.
+
+Every length and digest is known before the first byte is written, so the file is written front to back in one stream;
+each SAN file is read a second time and compared with its description on the way.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from operator import attrgetter
+
+from sdfo import crashpoints
+from sdfo.converter import assign
+from sdfo.converter.describe import Problem
+from sdfo.converter.spool import Spool
+from sdfo.errors import Changed, OutOfRange, Unreadable, Vanished
+from sdfo.model import Description, ExamOutcome, ExamTask, Fate, FileOutcome, Form, PartOutcome
+from sdfo.sdicom import Apart, Plan, Record, apart_name, escape_name, in_order, part_name, plan, write
+from sdfo.stores import Store
+from sdfo.tiers.san import San, SanFile
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where a conversion works: the SAN it reads, the store it writes to, the folder of its attempts, its limit."""
+
+    san: San
+    store: Store
+    site: str
+    attempts: str
+    max_record: int
+
+
+class _Moved(Changed):
+    """A file is not what was described. `name` says which, to the outcome alone."""
+
+    def __init__(self, name: bytes, what: str) -> None:
+        super().__init__(what)
+        self.name = name
+
+
+def merge(task: ExamTask, described: Iterable[Description | Problem], desk: Desk) -> ExamOutcome:
+    """Write one attempt per study of an exam folder. `described`: one per file of the task, in any order.
+
+    A file that changed or vanished unsettles the whole exam: nothing of it is archived tonight. One that cannot be
+    read does not: the others are archived.
+    """
+    began = time.monotonic()
+    with Spool() as spool:
+        kept = [d if isinstance(d, Problem) else spool.keep(d) for d in described]
+        crashpoints.passing("convert.described")
+        moved = {d.stamp.name: d.reason for d in kept if isinstance(d, Problem) and d.fate is Fate.CHANGED}
+        try:
+            outcome = _unsettled(task, moved) if moved else _Merge(task, desk, spool).of(kept)
+        except _Moved as error:
+            outcome = _unsettled(task, {error.name: error.what})
+    return replace(outcome, seconds=time.monotonic() - began)
+
+
+def _unsettled(task: ExamTask, moved: dict[bytes, str]) -> ExamOutcome:
+    files = tuple(
+        FileOutcome(stamp, n, Fate.CHANGED if stamp.name in moved else Fate.SETTLING, reason=moved.get(stamp.name))
+        for n, stamp in enumerate(task.files)
+    )
+    reason = f"{len(moved)} file(s) changed or vanished while the exam was read"
+    return ExamOutcome(task.folder_id, task.folder, files, reason=reason)
+
+
+class _Merge:
+    def __init__(self, task: ExamTask, desk: Desk, spool: Spool) -> None:
+        self.task, self.desk, self.spool = task, desk, spool
+        self.known = frozenset(task.known)
+        self.ordinals = {stamp.name: n for n, stamp in enumerate(task.files)}
+
+    def of(self, kept: list[Description | Problem]) -> ExamOutcome:
+        whole = sorted((d for d in kept if isinstance(d, Description)), key=lambda d: d.stamp.name)
+        files = [
+            FileOutcome(p.stamp, self.ordinals[p.stamp.name], p.fate, reason=p.reason)
+            for p in kept
+            if isinstance(p, Problem)
+        ]
+        parts = list[PartOutcome]()
+        studies = assign.by_study(whole, self.desk.site, self.task.folder, self.task.home)
+        for study, members in sorted(studies.items()):
+            files += [self._outcome(d, Fate.ARCHIVED, study) for d in members]
+            fresh = [d for d in members if (study, d.sha256) not in self.known]
+            if fresh:
+                parts.append(replace(self._part(study, fresh, len(parts)), flag=assign.flag(whole)))
+        if not studies:
+            files += [self._outcome(d, Fate.NO_EXAM, None) for d in whole]
+        files.sort(key=attrgetter("ordinal"))
+        return ExamOutcome(self.task.folder_id, self.task.folder, tuple(files), tuple(parts))
+
+    def _outcome(self, d: Description, fate: Fate, study: str | None) -> FileOutcome:
+        alias = study is not None and (study, d.sha256) in self.known
+        return FileOutcome(d.stamp, self.ordinals[d.stamp.name], fate, d.kind, d.reason, study, d.sha256, alias)
+
+    def _part(self, study: str, members: list[Description], number: int) -> PartOutcome:
+        inside = [d for d in members if d.stamp.size <= self.desk.max_record]
+        beside = [d for d in members if d.stamp.size > self.desk.max_record]
+        attempt = f"{self.desk.attempts}/{self.task.folder_id}-{number}-{secrets.token_hex(6)}/"
+        rows = in_order([_record(d) for d in inside])
+        by_name = {escape_name(d.stamp.name): d for d in inside}
+        ordered = [by_name[row.name] for row in rows]
+        heads = (self._head(d) for d in ordered if d.head_length is not None)
+        planned = plan(study, self.task.folder, rows, heads, [_apart(study, d) for d in beside])
+        path = part_name(study, min((d.study_date for d in members if d.study_date), default=None), planned.check)
+        moves = self._write_apart(study, beside, attempt, path.rpartition("/")[0])
+        self._write(planned, ordered, f"{attempt}part.sdicom")
+        return PartOutcome(study, f"{attempt}part.sdicom", path, planned.check, planned.size, len(rows), moves)
+
+    def _head(self, d: Description) -> bytes:
+        """Head and tail of a file; those too long for a description are read from the SAN once more.
+
+        That these are the bytes of the file that was described is seen by the verifier, which compares the head block
+        with the values.
+        """
+        head = self.spool.head(d)
+        if head is not None:
+            return head
+        with self._open(d) as file:
+            length, tail = d.head_length or 0, d.tail_length or 0
+            return file.read(0, length) + file.read(d.stamp.size - tail, tail)
+
+    def _write(self, planned: Plan, ordered: list[Description], attempt: str) -> None:
+        with self.desk.store.create(attempt) as sink:
+            crashpoints.passing("convert.attempt-open")
+            write(sink, planned, (self._value(d) for d in ordered))
+        crashpoints.passing("convert.attempt-closed")
+
+    def _write_apart(
+        self, study: str, beside: list[Description], attempt: str, folder: str
+    ) -> tuple[tuple[str, str], ...]:
+        moves = list[tuple[str, str]]()
+        for d in {d.sha256: d for d in beside}.values():
+            name = apart_name(study, d.sha256)
+            moves.append((f"{attempt}{name}", f"{folder}/{name}"))
+            with self.desk.store.create(moves[-1][0]) as sink:
+                for chunk in self._value(d):
+                    sink.write(chunk)
+        return tuple(moves)
+
+    def _value(self, d: Description) -> Iterator[bytes]:
+        """A file's bytes; `_Moved` after the last one if they are not those that were described."""
+        digest = sha256()
+        try:
+            with self._open(d) as file:
+                for chunk in file.stream():
+                    digest.update(chunk)
+                    crashpoints.passing("convert.attempt-half")
+                    yield chunk
+        except (OutOfRange, Unreadable) as error:
+            raise _Moved(d.stamp.name, error.what) from error
+        if digest.hexdigest() != d.sha256:
+            raise _Moved(d.stamp.name, "a file changed between two readings")
+
+    def _open(self, d: Description) -> SanFile:
+        try:
+            file = self.desk.san.open(self.task.folder, d.stamp.name)
+        except Vanished as error:
+            raise _Moved(d.stamp.name, error.what) from error
+        if file.stamp() == d.stamp:
+            return file
+        file.close()
+        raise _Moved(d.stamp.name, "a file changed between two readings")
+
+
+def _record(d: Description) -> Record:
+    return Record(
+        name=escape_name(d.stamp.name),
+        kind=d.kind,
+        reason=d.reason,
+        sop=d.sop,
+        series=d.series,
+        sop_class=d.sop_class,
+        transfer_syntax=d.transfer_syntax,
+        length=d.stamp.size,
+        form=Form.FILE,
+        sha256=d.sha256,
+        pixels=d.pixels,
+        original=None,
+        head=d.head_length,
+        tail=d.tail_length,
+        frames=d.frames,
+    )
+
+
+def _apart(study: str, d: Description) -> Apart:
+    return Apart(
+        name=escape_name(d.stamp.name),
+        path=apart_name(study, d.sha256),
+        length=d.stamp.size,
+        sha256=d.sha256,
+        kind=d.kind,
+        reason=d.reason,
+        sop=d.sop,
+        series=d.series,
+        sop_class=d.sop_class,
+        transfer_syntax=d.transfer_syntax,
+        pixels=d.pixels,
+        head=d.head_length,
+        tail=d.tail_length,
+        frames=d.frames,
+    )

@@ -1,0 +1,12 @@
+"""DICOM files by their structure (PS3.5, PS3.10): whether they are whole, where the pixels lie, and what the head says.
+
+Knows no other format. pydicom is asked where values are unusual, and is the oracle of every test.
+"""
+
+from __future__ import annotations
+
+from sdfo.dicom.source import ByteSource, MemorySource
+from sdfo.dicom.structure import Structure
+from sdfo.dicom.whole import examine
+
+__all__ = ["ByteSource", "MemorySource", "Structure", "attributes", "examine", "select"]

@@ -1,0 +1,88 @@
+"""Engines: what runs Map and Reduce. One table; each engine runs the same functions and writes the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Protocol, TypeVar
+
+from sdfo.errors import EngineError, SettingsError
+from sdfo.model import ExamOutcome, ExamTask, Fate, FileOutcome, PartOutcome
+from sdfo.nightly.job import Job, Verdict
+
+T = TypeVar("T")
+
+ENGINES = {
+    "local": "sdfo.nightly.local:LocalEngine",
+    "spark": "sdfo.spark.engine:SparkEngine",
+    "mrjob": "sdfo.nightly.mrjob:MrjobEngine",
+}
+"""Name in settings → module:class."""
+
+Progress = Callable[[int, int, str], None]
+"""Called with exams done, exams in all, and what is being done."""
+
+
+def silent(done: int, total: int, what: str) -> None:
+    """A `Progress` that shows nothing."""
+
+
+class Engine(Protocol):
+    """Runs a step over exams or parts. `EngineError` says that a worker or the engine died: all of the call is undone.
+
+    An exam's own faults are in its outcome, never raised. The answer is in the order of the question.
+    """
+
+    def convert(self, job: Job, tasks: Sequence[ExamTask], progress: Progress = silent) -> list[ExamOutcome]: ...
+
+    def verify(self, job: Job, parts: Sequence[PartOutcome], progress: Progress = silent) -> list[Verdict]: ...
+
+    def close(self) -> None:
+        """Let go of every process."""
+
+
+def open_engine(name: str, workers: int) -> Engine:
+    if name not in ENGINES:
+        raise SettingsError("no such engine", expected=" | ".join(ENGINES), found=name)
+    module, _, kind = ENGINES[name].partition(":")
+    engine: Engine = getattr(import_module(module), kind)(workers)
+    return engine
+
+
+def convert_all(engine: Engine, job: Job, tasks: Sequence[ExamTask], progress: Progress = silent) -> list[ExamOutcome]:
+    """`engine.convert`, such that an exam that kills its worker costs only itself: it is set aside."""
+    try:
+        return engine.convert(job, tasks, progress)
+    except EngineError:
+        return [_alone(lambda t=task: engine.convert(job, [t]), lambda e, t=task: _killed(t, e)) for task in tasks]
+
+
+def verify_all(engine: Engine, job: Job, parts: Sequence[PartOutcome], progress: Progress = silent) -> list[Verdict]:
+    """`engine.verify`, likewise: a part that kills its worker is not whole."""
+    try:
+        return engine.verify(job, parts, progress)
+    except EngineError:
+        return [
+            _alone(lambda p=part: engine.verify(job, [p]), lambda e, p=part: Verdict(p.attempt, None, f"engine: {e}"))
+            for part in parts
+        ]
+
+
+def _alone(run: Callable[[], list[T]], dead: Callable[[EngineError], T]) -> T:
+    """One exam by itself, twice if it must be: a machine may also fail by chance."""
+    try:
+        return run()[0]
+    except EngineError:
+        pass
+    try:
+        return run()[0]
+    except EngineError as error:
+        return dead(error)
+
+
+def _killed(task: ExamTask, error: EngineError) -> ExamOutcome:
+    files = tuple(
+        FileOutcome(stamp, n, Fate.SET_ASIDE, reason="engine: the exam kills its worker")
+        for n, stamp in enumerate(task.files)
+    )
+    return ExamOutcome(task.folder_id, task.folder, files, reason=f"engine: {error.what}")

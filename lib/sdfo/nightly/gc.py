@@ -1,0 +1,46 @@
+"""gc: attempts that nobody will publish any more.
+
+An attempt is garbage when its run holds no lease and its folder is older than a day; what an unknown outcome left at a
+part's final name is never touched here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sdfo.nightly.place import Place
+from sdfo.nightly.turn import ARCHIVE
+from sdfo.stores import Stat
+
+KEEP_SECONDS = 24 * 3600
+"""Age below which an attempt is kept: a night may be repeated the next morning."""
+
+
+@dataclass(frozen=True, slots=True)
+class GcReport:
+    """`dry_run`: what would go. Attempts that are kept belong to the run at work or are young."""
+
+    dry_run: bool
+    removed: int = 0
+    bytes: int = 0
+    kept: int = 0
+
+
+def gc(place: Place, *, dry_run: bool = False, keep_seconds: float = KEEP_SECONDS) -> GcReport:
+    """Remove old attempts, or count them."""
+    garbage = list(_garbage(place, keep_seconds))
+    kept = sum(1 for _ in place.store.list("attempts")) - len(garbage)
+    for stat in () if dry_run else garbage:
+        place.store.delete(stat.path)
+    return GcReport(dry_run, len(garbage), sum(stat.size for stat in garbage), kept)
+
+
+def _garbage(place: Place, keep_seconds: float) -> Iterator[Stat]:
+    holder = place.catalog.lease_holder(ARCHIVE)
+    for stat in place.store.list("attempts"):
+        run = stat.path.split("/")[1]
+        old = time.time() - stat.modified > keep_seconds
+        if old and (holder is None or holder.run != run):
+            yield stat

@@ -1,0 +1,62 @@
+"""The local engine: worker processes of this machine, or none: then everything runs in this process."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from sdfo.errors import EngineError
+from sdfo.model import ExamOutcome, ExamTask, PartOutcome
+from sdfo.nightly.engines import Progress, silent
+from sdfo.nightly.job import Job, Verdict, convert_exam, verify_part
+
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+class LocalEngine:
+    """`workers` processes, started afresh for each call, so that a verifier is never the process that wrote."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    def convert(self, job: Job, tasks: Sequence[ExamTask], progress: Progress = silent) -> list[ExamOutcome]:
+        return self._map(convert_exam, job, tasks, progress)
+
+    def verify(self, job: Job, parts: Sequence[PartOutcome], progress: Progress = silent) -> list[Verdict]:
+        return self._map(verify_part, job, parts, progress)
+
+    def close(self) -> None:
+        pass
+
+    def _map(self, work: Callable[[Job, A], B], job: Job, items: Sequence[A], progress: Progress) -> list[B]:
+        if not self.workers:
+            return [_counted(work(job, item), n, len(items), progress) for n, item in enumerate(items, 1)]
+        pool = ProcessPoolExecutor(self.workers, multiprocessing.get_context("spawn"), _die_with_parent)
+        try:
+            futures = [pool.submit(work, job, item) for item in items]
+            for n, _ in enumerate(as_completed(futures), 1):
+                progress(n, len(items), "exams")
+            return [future.result() for future in futures]
+        except BrokenProcessPool as error:
+            raise EngineError("a worker process died") from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _counted(result: B, done: int, total: int, progress: Progress) -> B:
+    progress(done, total, "exams")
+    return result
+
+
+def _die_with_parent() -> None:
+    """A worker whose night was killed would wait for work for ever."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

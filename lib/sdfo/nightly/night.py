@@ -1,0 +1,36 @@
+"""A whole night: the steps in order, the report at the end whatever happened."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from sdfo.errors import Postponed, SdfoError
+from sdfo.nightly.convert import convert
+from sdfo.nightly.engines import Progress, open_engine, silent
+from sdfo.nightly.place import Place
+from sdfo.nightly.publish import publish
+from sdfo.nightly.report import report
+from sdfo.nightly.scan import scan
+from sdfo.nightly.summary import NightReport
+from sdfo.nightly.verify import verify
+
+
+def night(place: Place, engine: str, progress: Progress = silent) -> NightReport:
+    """Scan, convert, verify, publish, report. A step's error ends the others and stands in the report.
+
+    `Postponed` where another run is at work: then there is no report, for nothing was done.
+    """
+    workers = place.settings.convert.workers
+    place.catalog.start_run(place.run, engine)
+    try:
+        scan(place, progress)
+        with closing(open_engine(engine, workers)) as converting:
+            convert(place, converting, progress)
+        with closing(open_engine(engine, workers)) as verifying:
+            verify(place, verifying, progress)
+        publish(place, progress)
+    except Postponed:
+        raise
+    except SdfoError:
+        pass  # the step's turn has noted it, and the report tells
+    return report(place)

@@ -1,0 +1,121 @@
+"""Where a run works: its SAN, its store, its catalog and its manifests, all from one settings value."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import socket
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import cached_property
+from typing import TypeVar
+
+from sdfo import conf
+from sdfo.catalog import Catalog
+from sdfo.conf import Settings
+from sdfo.errors import Missing, WrongSan
+from sdfo.nightly import manifest
+from sdfo.nightly.job import Job
+from sdfo.stores import Store, open_store
+from sdfo.tiers.san import San
+
+T = TypeVar("T")
+
+SITE = "site.json"
+"""In the store's root: which SAN this archive belongs to."""
+GOOD_NIGHT = "last_good_night"
+"""In the store's root: when a night last ended well, for a monitor that knows nothing else of the archive."""
+
+
+def run_name(text: str) -> str:
+    """A run id as it stands in paths: any text, each character outside [A-Za-z0-9._-] as `-`, at most 100."""
+    name = re.sub(r"[^A-Za-z0-9._-]", "-", text)[:100]
+    return name if name.strip(".") else "-" + name[1:]
+
+
+class Place:
+    """One run's workplace. Nothing is opened before it is used."""
+
+    def __init__(self, settings: Settings, run: str) -> None:
+        self.settings, self.run = settings, run_name(run)
+        self.holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+    @cached_property
+    def store(self) -> Store:
+        return open_store(self.settings.hdfs.root)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        return Catalog(self.settings.catalog.url)
+
+    @cached_property
+    def san(self) -> San:
+        """The SAN of this archive and no other; `WrongSan` if it is not mounted."""
+        san = San(self.settings.san.root, self.settings.san.exam_depth)
+        san.require(self.san_id)
+        return san
+
+    @cached_property
+    def san_id(self) -> str:
+        site = self.site()
+        if site is None:
+            raise WrongSan("this archive has no SAN yet", next_command="sdfo init")
+        return site["san"]
+
+    def site(self) -> dict[str, str] | None:
+        """What `init` wrote; None before it."""
+        try:
+            found: dict[str, str] = json.loads(self.store.read_all(SITE))
+        except Missing:
+            return None
+        return found
+
+    @property
+    def job(self) -> Job:
+        return Job(conf.from_public(json.dumps(self.settings.public())), self.run, self.san_id)
+
+    def path(self, name: str) -> str:
+        return f"runs/{self.run}/{name}"
+
+    def write(self, name: str, rows: Iterable[T], kind: type[T]) -> None:
+        manifest.write(self.store, self.path(name), rows, kind)
+
+    def read(self, name: str, kind: type[T], step: str) -> list[T]:
+        """A manifest of this run; `step` is the one that should have written it."""
+        try:
+            return manifest.read(self.store, self.path(name), kind)
+        except Missing as error:
+            raise Missing(
+                f"the run has no {name}", path=self.path(name), next_command=f"sdfo {step} --run {self.run}"
+            ) from error
+
+    def has(self, name: str) -> bool:
+        try:
+            self.store.stat(self.path(name))
+        except Missing:
+            return False
+        return True
+
+    def replace(self, path: str, data: bytes) -> None:
+        """A small file of the store, new or instead of the one there."""
+        with suppress(Missing):
+            self.store.delete(path)
+        self.store.put(path, data)
+
+
+def init(settings: Settings) -> str:
+    """Make what a first night needs: the SAN's id, the store's private folders, the catalog. The SAN's id.
+
+    Safe to repeat. `WrongSan` if this archive belongs to another SAN.
+    """
+    place = Place(settings, "init")
+    san = San(settings.san.root, settings.san.exam_depth)
+    if place.site() is None:
+        place.store.put(SITE, json.dumps({"san": san.adopt(), "site": settings.site}).encode())
+    san.require(place.san_id)
+    for folder in ("runs", "state"):
+        place.store.protect(folder)
+    place.catalog.upgrade()
+    return place.san_id

@@ -1,0 +1,145 @@
+"""The last step, report: one page and one JSON file per run, from the manifests of the steps that got to write one.
+
+It runs whatever happened before. A night is good when every step is done and the ledger balances; only then does
+`last_good_night` move.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from sdfo import crashpoints
+from sdfo.errors import Missing
+from sdfo.model import ExamOutcome, Fate, Kind, Tier
+from sdfo.nightly import ledger, page, todo
+from sdfo.nightly.convert import outcomes_so_far
+from sdfo.nightly.ledger import Settled
+from sdfo.nightly.place import GOOD_NIGHT, Place
+from sdfo.nightly.publish import PUBLISHED, PublishedPart
+from sdfo.nightly.scan import SEEN, Seen
+from sdfo.nightly.summary import STEPS, Done, ExamRow, FileRow, NightReport, TierRow
+from sdfo.nightly.turn import turn
+
+T = TypeVar("T")
+
+SLOWEST = 10
+PACE_NIGHTS = 30
+"""Nights whose archived bytes give the pace at which a tier fills."""
+
+
+def report(place: Place) -> NightReport:
+    """Write `report.json` and `report.html` of the run, private to the archive's user, and move `last_good_night`."""
+    with turn(place, "report") as mine:
+        found = _gathered(place)
+        place.replace(place.path("report.json"), json.dumps(asdict(found), indent=1).encode())
+        place.replace(place.path("report.html"), page.html(found).encode())
+        crashpoints.passing("report.written")
+        if found.good:
+            place.replace(GOOD_NIGHT, f"{found.written} {place.run}\n".encode())
+        mine.report = Done(found.good, found.ledger.seen, found.missing, len(found.todo))
+    place.catalog.release(mine.lease)
+    return found
+
+
+def _gathered(place: Place) -> NightReport:
+    steps = {name: asdict(row) for name, row in place.catalog.steps(place.run).items() if name in STEPS}
+    seen = _or_nothing(place, SEEN, Seen)
+    exams = {outcome.folder_id: outcome for outcome in (outcomes_so_far(place) if seen else ())}
+    published = _published(place) if _done(steps, "publish") else None
+    whole = ledger.total(ledger.of_folder(row, exams.get(row.folder_id), published) for row in seen)
+    rows = tuple(row for outcome in exams.values() for row in _exam_rows(outcome, published))
+    size = sum(row.bytes for row in rows)
+    seconds = sum(_seconds(steps, step) for step in ("convert", "verify"))
+    return NightReport(
+        run=place.run,
+        written=datetime.now(UTC).isoformat(timespec="seconds"),
+        good=all(_done(steps, step) for step in STEPS) and whole.balanced,
+        steps={
+            name: {**row, "started": str(row["started"]), "ended": str(row["ended"])} for name, row in steps.items()
+        },
+        ledger=whole,
+        balanced=whole.balanced,
+        missing=whole.missing,
+        bytes=size,
+        rate=size / seconds if seconds else None,
+        exams=rows,
+        slowest=tuple(sorted(rows, key=lambda row: -row.seconds)[:SLOWEST]),
+        files=tuple(_file_rows(seen, exams.values(), published)),
+        tiers=(_tier(place),),
+        todo=tuple(todo.of_run(place, steps, whole)),
+    )
+
+
+def _or_nothing(place: Place, name: str, kind: type[T]) -> list[T]:
+    """A manifest, or nothing where its step did not finish."""
+    try:
+        return place.read(name, kind, "scan")
+    except Missing:
+        return []
+
+
+def _published(place: Place) -> Settled:
+    return {(part.folder_id, part.study): part for part in _or_nothing(place, PUBLISHED, PublishedPart)}
+
+
+def _done(steps: Mapping[str, Mapping[str, Any]], step: str) -> bool:
+    return step in steps and steps[step]["state"] == "done"
+
+
+def _seconds(steps: Mapping[str, Mapping[str, Any]], step: str) -> float:
+    return float(steps[step]["report"].get("seconds", 0)) if _done(steps, step) else 0.0
+
+
+def _exam_rows(outcome: ExamOutcome, published: Settled | None) -> Iterator[ExamRow]:
+    for part in outcome.parts:
+        answer = (published or {}).get((outcome.folder_id, part.study))
+        yield ExamRow(
+            folder_id=outcome.folder_id,
+            study=part.study,
+            state=answer.state if answer else "not published",
+            records=part.records + len(part.apart),
+            bytes=part.size,
+            seconds=round(outcome.seconds, 3),
+            path=part.path,
+            flag=(answer.reason if answer else None) or part.flag,
+        )
+
+
+def _file_rows(seen: Iterable[Seen], exams: Iterable[ExamOutcome], published: Settled | None) -> Iterator[FileRow]:
+    """Every file that is damaged, or that a person would look for in the archive and not find there."""
+    for row in seen:
+        folder = _shown(row.folder)
+        for name in row.links:
+            yield FileRow(row.folder_id, folder, _shown(name), Fate.IRREGULAR, None, "a link that leads out of the SAN")
+        for name in row.closed:
+            yield FileRow(row.folder_id, folder, _shown(name), Fate.UNREADABLE, None, "a folder that cannot be listed")
+    for outcome in exams:
+        for file in outcome.files:
+            judged = ledger.judge(file, outcome.folder_id, published)
+            if judged is not None and (judged.fate is not Fate.ARCHIVED or judged.kind is Kind.DAMAGED):
+                yield FileRow(
+                    outcome.folder_id,
+                    _shown(outcome.folder),
+                    _shown(file.stamp.name),
+                    judged.fate,
+                    judged.kind,
+                    judged.reason,
+                )
+
+
+def _shown(name: bytes) -> str:
+    """A name on the page: bytes that are no UTF-8 as `\\xNN`."""
+    return name.decode("utf-8", "backslashreplace")
+
+
+def _tier(place: Place) -> TierRow:
+    """Room in the store, and days until it is full at the pace of the last nights."""
+    free, total = place.store.free()
+    nights = place.catalog.runs(PACE_NIGHTS)
+    written = sum(int(steps["convert"].report.get("bytes", 0)) for steps in nights.values() if "convert" in steps)
+    pace = written / len(nights) if nights else 0
+    return TierRow(Tier.HDFS, free, total, round(free / pace, 1) if pace else None)

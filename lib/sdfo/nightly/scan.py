@@ -1,0 +1,199 @@
+"""Step 1, scan: list the SAN, tell which exam folders are settled, and write down what convert is to do.
+
+A folder is settled when its listing equals the one kept from an earlier look and its newest file has lain still for
+`san.settle_minutes`. A folder never listed before gets its second look within the same scan.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sdfo import crashpoints, heads
+from sdfo.catalog import SanFile, SanFolder
+from sdfo.errors import Vanished
+from sdfo.model import ExamTask, FileStamp
+from sdfo.nightly import fuses
+from sdfo.nightly.engines import Progress, silent
+from sdfo.nightly.place import Place
+from sdfo.nightly.turn import turn
+from sdfo.tiers.san import Listing
+
+TASKS, SEEN = "exams.parquet", "seen.parquet"
+ENGINE = "engine"
+"""The kind of quarantine entry that keeps an exam out of the night: it kills its worker."""
+ARCHIVED = ("archived", "alias")
+"""States of a SAN file whose bytes the archive holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a scan counted in one exam folder: files = already + settling + irregular + unreadable + aside + tasked.
+
+    `links`: irregular ones that lead out of the SAN. `no_exam`: what lies above exam depth (folder_id 0).
+    """
+
+    folder_id: int
+    folder: bytes
+    files: int
+    already: int = 0
+    settling: int = 0
+    irregular: int = 0
+    unreadable: int = 0
+    no_exam: int = 0
+    set_aside: int = 0
+    tasked: int = 0
+    links: tuple[bytes, ...] = ()
+    closed: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReport:
+    folders: int = 0
+    files: int = 0
+    exams: int = 0
+    tasked: int = 0
+    already: int = 0
+    settling: int = 0
+    bytes: int = 0
+
+
+def scan(place: Place, progress: Progress = silent) -> ScanReport:
+    """Look at the whole SAN. `WrongSan` if it is not mounted, `Fuse` if it shows too few of the known folders."""
+    with turn(place, "scan") as mine:
+        looked = _Scan(place, progress)
+        looked.run()
+        crashpoints.passing("scan.listed")
+        mine.check()
+        place.write(SEEN, looked.seen, Seen)
+        place.write(TASKS, looked.tasks, ExamTask)
+        crashpoints.passing("scan.manifest")
+        mine.report = looked.report()
+    report: ScanReport = mine.report
+    return report
+
+
+class _Scan:
+    def __init__(self, place: Place, progress: Progress) -> None:
+        self.place, self.progress = place, progress
+        self.settle = place.settings.san.settle_minutes * 60
+        self.known = place.catalog.folders()
+        self.listings = {path: row.listing for path, row in self.known.items()}
+        self.aside = {row.folder_id for row in place.catalog.quarantine() if row.kind == ENGINE}
+        self.tasks: list[ExamTask] = []
+        self.seen: list[Seen] = []
+
+    def run(self) -> None:
+        exams, strays = self.place.san.exams()
+        kept = {path for path, row in self.known.items() if row.state != "freed"}
+        fuses.shrunk(len(kept.intersection(exams)), len(kept), self.place.settings.limits)
+        if strays:
+            self.seen.append(Seen(0, b"", len(strays), no_exam=len(strays)))
+        again = [folder for folder in self._counted(exams) if not self._look(folder, may_wait=self.settle > 0)]
+        if again:
+            self._wait()
+        for folder in again:
+            self._look(folder, may_wait=False)
+
+    def _counted(self, exams: Sequence[bytes]) -> Iterator[bytes]:
+        for number, folder in enumerate(exams, 1):
+            yield folder
+            self.progress(number, len(exams), "folders listed")
+
+    def _wait(self) -> None:
+        """Until the folders seen for the first time have had their time to change."""
+        until = time.monotonic() + self.settle
+        while (left := until - time.monotonic()) > 0:
+            self.progress(int(self.settle - left), int(self.settle), "seconds for new folders to settle")
+            time.sleep(min(left, 10))
+
+    def _look(self, folder: bytes, *, may_wait: bool) -> bool:
+        """List a folder and count it. False if it was never listed before and shall be looked at once more."""
+        row = self.known.get(folder)
+        if row is not None and self._rests(row):
+            self.seen.append(Seen(row.id, folder, row.files, already=row.files))
+            return True
+        try:
+            listing = self.place.san.list(folder)
+        except Vanished:
+            return True  # between the listing of the root and now: no file of it was seen
+        first, settled = folder not in self.listings, self._settled(folder, listing)
+        self.listings[folder] = listing.digest()
+        folder_id = self.place.catalog.keep_listing(folder, listing, datetime.now(UTC))
+        if first and may_wait:
+            return False
+        self._count(folder_id, folder, listing, settled)
+        return True
+
+    def _rests(self, row: SanFolder) -> bool:
+        """Whether an archived folder needs no listing tonight: no name came or went, and the last one is recent."""
+        recent = datetime.now(UTC) - row.listed_at < timedelta(days=self.place.settings.san.relist_days)
+        return row.state == "archived" and recent and self.place.san.unchanged(row.path, row.folders)
+
+    def _settled(self, folder: bytes, listing: Listing) -> bool:
+        age = time.time() - listing.newest_ns / 1e9
+        lain = age >= self.settle or age < -self.settle  # a clock far ahead of ours says nothing of age
+        return self.settle == 0 or (self.listings.get(folder) == listing.digest() and lain)
+
+    def _count(self, folder_id: int, folder: bytes, listing: Listing, settled: bool) -> None:
+        noted = self.place.catalog.files(folder_id)
+        new = [stamp for stamp in listing.files if not _is_archived(noted.get(stamp.name), stamp)]
+        self._note(folder_id, folder, listing, new, noted)
+        aside = settled and folder_id in self.aside
+        counts = {"settling" if not settled else "set_aside" if aside else "tasked": len(new)}
+        self.seen.append(
+            Seen(
+                folder_id,
+                folder,
+                listing.seen,
+                already=len(listing.files) - len(new),
+                irregular=len(listing.irregular),
+                unreadable=len(listing.closed),
+                links=tuple(name for name, leads_out in listing.irregular if leads_out),
+                closed=listing.closed,
+                **counts,
+            )
+        )
+        if settled and new and not aside:
+            self.tasks.append(self._task(folder_id, folder, new, noted))
+        state = "receiving" if not settled else "settled" if new else "archived"
+        self.place.catalog.set_folder_state([folder_id], state)
+
+    def _note(
+        self, folder_id: int, folder: bytes, listing: Listing, new: list[FileStamp], noted: dict[bytes, SanFile]
+    ) -> None:
+        unread = [stamp for stamp in new if stamp.name not in noted or noted[stamp.name].stamp != stamp]
+        seen, attributes = heads.look(self.place.san, folder, unread)
+        self.place.catalog.note_files(folder_id, seen, attributes)
+        here = {stamp.name for stamp in listing.files}
+        gone = [name for name, file in noted.items() if name not in here and file.state == "new"]
+        self.place.catalog.forget_files(folder_id, gone)
+
+    def _task(self, folder_id: int, folder: bytes, new: list[FileStamp], noted: dict[bytes, SanFile]) -> ExamTask:
+        earlier = Counter(f.study for f in noted.values() if f.study and f.state in ARCHIVED)
+        home = min(earlier, key=lambda uid: (-earlier[uid], uid), default=None)
+        studies = {f.study for f in self.place.catalog.files(folder_id).values() if f.study}
+        held = self.place.catalog.digests(sorted(studies))
+        known = tuple(sorted((study, digest) for study, digests in held.items() for digest in digests))
+        return ExamTask(folder_id, folder, tuple(new), known, home)
+
+    def report(self) -> ScanReport:
+        def total(name: str) -> int:
+            return sum(getattr(row, name) for row in self.seen)
+
+        return ScanReport(
+            folders=len(self.seen),
+            files=total("files"),
+            exams=len(self.tasks),
+            tasked=total("tasked"),
+            already=total("already"),
+            settling=total("settling"),
+            bytes=sum(task.size for task in self.tasks),
+        )
+
+
+def _is_archived(known: SanFile | None, stamp: FileStamp) -> bool:
+    return known is not None and known.state in ARCHIVED and known.stamp == stamp

@@ -1,0 +1,90 @@
+"""What a night's report says: values alone, for the page, the JSON file and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sdfo.nightly.ledger import Ledger
+
+STEPS = ("scan", "convert", "verify", "publish")
+
+
+@dataclass(frozen=True, slots=True)
+class ExamRow:
+    """One study of one exam folder, as this run left it."""
+
+    folder_id: int
+    study: str
+    state: str
+    records: int
+    bytes: int
+    seconds: float
+    path: str | None = None
+    flag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A file that a person may have to look at. `name` is for this page alone."""
+
+    folder_id: int
+    folder: str
+    name: str
+    fate: str
+    kind: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """What a person must do next, and the command to type."""
+
+    what: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class TierRow:
+    """Room on a tier, bytes; `days` until it is full at the pace of the last nights, None if nothing grows."""
+
+    tier: str
+    free: int
+    total: int
+    days: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class NightReport:
+    """Everything the page shows. `good`: all steps done and the ledger in balance."""
+
+    run: str
+    written: str
+    good: bool
+    steps: Mapping[str, Mapping[str, Any]]
+    ledger: Ledger
+    balanced: bool
+    missing: int
+    bytes: int
+    rate: float | None
+    exams: tuple[ExamRow, ...] = ()
+    slowest: tuple[ExamRow, ...] = ()
+    files: tuple[FileRow, ...] = ()
+    tiers: tuple[TierRow, ...] = ()
+    todo: tuple[Todo, ...] = field(default=())
+
+    @property
+    def attention(self) -> bool:
+        """Whether a person must look though the night ended."""
+        return bool(self.todo)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What the catalog keeps of a report: no name."""
+
+    good: bool
+    seen: int
+    missing: int
+    todo: int

@@ -1,0 +1,26 @@
+"""What a person must do after a night, each with the command to type."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sdfo.nightly.ledger import Ledger
+from sdfo.nightly.place import Place
+from sdfo.nightly.summary import STEPS, Todo
+
+
+def of_run(place: Place, steps: Mapping[str, Mapping[str, Any]], whole: Ledger) -> Iterator[Todo]:
+    """Steps that failed, files in no line of the ledger, open quarantine entries, a store that fills up."""
+    first = next((step for step in STEPS if steps.get(step, {}).get("state") != "done"), None)
+    if first is not None:
+        why = steps.get(first, {}).get("report", {}).get("error", "it did not finish")
+        yield Todo(f"step {first} is not done: {why}", f"sdfo {first} --run {place.run}")
+    elif not whole.balanced:
+        yield Todo(f"{whole.missing} files stand in no line of the ledger", f"sdfo night --run {place.run}")
+    for kind, count in sorted(Counter(row.kind or "other" for row in place.catalog.quarantine()).items()):
+        yield Todo(f"{count} open quarantine entries ({kind})", "sdfo quarantine")
+    free, total = place.store.free()
+    if free < place.settings.limits.free * total:
+        yield Todo(f"the HDFS store has {free / total:.0%} free", "sdfo status")

@@ -1,0 +1,75 @@
+"""A step's turn at the archive: the run's next token of a lease, renewed while the step works, and its place in the log.
+
+A step that was cleared while its process lives on (a zombie) holds an old token: it meets `Fenced` at the next check,
+which every step makes before it renames, and inside each catalog transaction.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from sdfo.catalog import Lease
+from sdfo.errors import Fenced, Postponed, SdfoError
+from sdfo.nightly.place import Place
+
+ARCHIVE = "archive"
+"""The lease of the night's steps; backup, stage and expire have their own."""
+RENEW_SECONDS, TTL_SECONDS = 30, 300
+
+
+class Turn:
+    """`report` becomes the step's entry in the catalog when the turn ends well."""
+
+    def __init__(self, place: Place, lease: Lease) -> None:
+        self._place, self.lease = place, lease
+        self.report: Any = None
+        self._over = threading.Event()
+
+    def check(self) -> None:
+        """`Fenced` if a later step has taken over."""
+        self._place.catalog.check(self.lease)
+
+    def _renew(self) -> None:
+        while not self._over.wait(RENEW_SECONDS):
+            try:
+                self._place.catalog.renew(self.lease)
+            except Fenced:
+                return  # the step's own next check says so, where it can stop cleanly
+            except SdfoError:
+                continue  # a catalog that is away for a moment; the lease outlives several renewals
+
+
+@contextmanager
+def turn(place: Place, step: str) -> Iterator[Turn]:
+    """Run one step of a run. `LeaseHeld` if another run is at work: then nothing is noted, nothing was changed."""
+    lease = place.catalog.take_lease(ARCHIVE, place.run, place.holder, TTL_SECONDS)
+    ours = Turn(place, lease)
+    began = time.monotonic()
+    place.catalog.note_step(place.run, step, "started", {})
+    renewing = threading.Thread(target=ours._renew, name="lease", daemon=True)
+    renewing.start()
+    try:
+        yield ours
+    except Postponed:
+        raise
+    except BaseException as error:
+        _note_failure(place, step, error)
+        raise
+    else:
+        took = round(time.monotonic() - began, 3)
+        place.catalog.note_step(place.run, step, "done", asdict(ours.report) | {"seconds": took})
+    finally:
+        ours._over.set()
+        renewing.join()
+
+
+def _note_failure(place: Place, step: str, error: BaseException) -> None:
+    """A fenced step says nothing: the log is its successor's."""
+    if not isinstance(error, Fenced):
+        what = str(error) if isinstance(error, SdfoError) else type(error).__name__
+        place.catalog.note_step(place.run, step, "failed", {"error": what})

@@ -1,0 +1,108 @@
+"""SDFO Reader: the bytes of a file, from whatever tier holds a whole copy. The caller never learns which.
+
+Every byte handed out was compared with its SHA-256, except those of a SAN file that no night has read yet. A copy that
+is missing or damaged is passed over, and told to `fault`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from hashlib import sha256
+from typing import TypeVar
+
+from sdfo.conf import Settings
+from sdfo.errors import FormatError, Missing, NotFound, RecordMismatch, SanError, SdfoError, StoreError
+from sdfo.model import Extent, Location, Tier
+from sdfo.stores import CHUNK, Source, Store, open_store
+from sdfo.tiers.san import San, SanFile
+
+T = TypeVar("T")
+
+Fault = Callable[[Location, SdfoError], None]
+"""Told of each copy that could not be used, before the next one is tried."""
+
+
+def ignore(location: Location, error: SdfoError) -> None:
+    """A `Fault` for callers that have nobody to tell."""
+
+
+class Reader:
+    def __init__(self, settings: Settings, fault: Fault = ignore) -> None:
+        self.settings, self.fault = settings, fault
+
+    @cached_property
+    def san(self) -> San:
+        return San(self.settings.san.root, self.settings.san.exam_depth)
+
+    @cached_property
+    def hdfs(self) -> Store:
+        return open_store(self.settings.hdfs.root)
+
+    def read(self, copies: Sequence[Location]) -> bytes:
+        """One file, whole, from the first of its copies that proves to be so. `NotFound` if none does."""
+        return self.first(copies, self._read)
+
+    def spool(
+        self, copies: Sequence[Location], write: Callable[[bytes], object], restart: Callable[[], object]
+    ) -> None:
+        """The same in pieces, for a file of any size. `restart` is called before another copy begins anew."""
+
+        def one(location: Location) -> None:
+            restart()
+            for chunk in self.stream(location):
+                write(chunk)
+
+        self.first(copies, one)
+
+    def first(self, copies: Sequence[Location], use: Callable[[Location], T]) -> T:
+        """What `use` makes of the first copy that it can use."""
+        for location in copies:
+            try:
+                return use(location)
+            except (SanError, StoreError, FormatError) as error:
+                self.fault(location, error)
+        study = copies[0].study if copies else None
+        raise NotFound(f"no whole copy of a file of study {study} can be reached", next_command=f"sdfo locate {study}")
+
+    def _read(self, location: Location) -> bytes:
+        with self.open(location) as source:
+            extent = _extent(location, source)
+            data = source.read(extent.offset, extent.length)
+        _prove(location, sha256(data).hexdigest())
+        return data
+
+    def stream(self, location: Location) -> Iterator[bytes]:
+        """One copy's bytes; `RecordMismatch` after the last if they are not what they should be."""
+        digest = sha256()
+        with self.open(location) as source:
+            extent = _extent(location, source)
+            for at in range(extent.offset, extent.end, CHUNK):
+                chunk = source.read(at, min(CHUNK, extent.end - at))
+                digest.update(chunk)
+                yield chunk
+        _prove(location, digest.hexdigest())
+
+    def open(self, location: Location) -> Source | SanFile:
+        """The file that holds a copy; the caller closes it."""
+        if location.tier is Tier.SAN:
+            return self.san.open(location.folder, location.name)
+        if location.tier is Tier.HDFS and location.path is not None:
+            return self.hdfs.open(location.path)
+        raise Missing(f"no reader for tier {location.tier}", path=location.path)
+
+
+def _extent(location: Location, source: Source | SanFile) -> Extent:
+    return location.extent or Extent(0, source.size)
+
+
+def _prove(location: Location, found: str) -> None:
+    if location.sha256 is not None and found != location.sha256:
+        offset = location.extent.offset if location.extent else None
+        raise RecordMismatch(
+            f"a copy on {location.tier} has another SHA-256",
+            path=location.path,
+            offset=offset,
+            expected=location.sha256,
+            found=found,
+        )

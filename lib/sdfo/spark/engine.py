@@ -1,0 +1,83 @@
+"""The Spark engine: descriptions are shuffled by exam folder, pixel bytes never leave the Python worker.
+
+Map tasks describe files; one reduce task an exam folder merges it. Under `spark-submit` the session is the one that was
+submitted; elsewhere it is `local[workers]`, on loopback.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from sdfo import conf, converter
+from sdfo.converter import Problem
+from sdfo.errors import EngineError
+from sdfo.model import Description, ExamOutcome, ExamTask, PartOutcome
+from sdfo.nightly.engines import Progress, silent
+from sdfo.nightly.job import Job, Verdict, describe_file, verify_part
+
+MAP_BYTES = 128 * conf.MIB
+"""Bytes of SAN files that one map task reads, at most: some seconds of work, so that a lost task costs little."""
+
+_ERRORS = (Py4JError, PySparkException)
+
+
+class SparkEngine:
+    """`workers` counts only where no session was submitted."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    @cached_property
+    def session(self) -> SparkSession:
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        builder = SparkSession.builder.appName("sdfo")
+        if "SPARK_ENV_LOADED" not in os.environ:  # set by spark-submit
+            builder = builder.master(f"local[{self.workers}]").config("spark.ui.enabled", "false")
+        return builder.config("spark.speculation", "false").getOrCreate()
+
+    def convert(self, job: Job, tasks: Sequence[ExamTask], progress: Progress = silent) -> list[ExamOutcome]:
+        context = self.session.sparkContext
+        told, shared = job.to_json(), context.broadcast(tuple(tasks))
+
+        def describe(place: tuple[int, int]) -> tuple[int, Description | Problem]:
+            exam, number = place
+            task = shared.value[exam]
+            return exam, describe_file(Job.from_json(told), task.folder, task.files[number])
+
+        def merge(exam: int, described: Iterable[tuple[int, Description | Problem]]) -> Iterator[ExamOutcome]:
+            desk = Job.from_json(told).desk()
+            yield converter.merge(shared.value[exam], (d for _, d in described), desk)
+
+        files = [(exam, number) for exam, task in enumerate(tasks) for number in range(len(task.files))]
+        slices = max(context.defaultParallelism, sum(t.size for t in tasks) // MAP_BYTES)
+        try:
+            described = context.parallelize(files, min(slices, len(files))).map(describe)
+            found = described.partitionBy(len(tasks), int).mapPartitionsWithIndex(merge).collect()
+        except _ERRORS as error:
+            raise EngineError(f"the Spark job failed ({type(error).__name__})") from error
+        finally:
+            shared.destroy()
+        progress(len(found), len(tasks), "exams")
+        return found
+
+    def verify(self, job: Job, parts: Sequence[PartOutcome], progress: Progress = silent) -> list[Verdict]:
+        told = job.to_json()
+        try:
+            rows = self.session.sparkContext.parallelize(parts, len(parts))
+            found = rows.map(lambda part: verify_part(Job.from_json(told), part)).collect()
+        except _ERRORS as error:
+            raise EngineError(f"the Spark job failed ({type(error).__name__})") from error
+        progress(len(found), len(parts), "parts")
+        return found
+
+    def close(self) -> None:
+        """End the session, and with it every worker process: a verifier is never the process that wrote."""
+        if "session" in self.__dict__:
+            self.session.stop()
+            del self.session
