@@ -109,7 +109,8 @@ bench: setup ## the table of ratios
 CHECKED := lib jobs dags tests bench scripts
 
 .PHONY: check
-check: check-format check-lint check-types check-layers check-links check-names ## format, lint, types, layers, links
+check: setup ## format, lint, types, layers, links: all of them, then the verdict
+	@$(MAKE) --keep-going check-format check-lint check-types check-layers check-links check-names
 
 .PHONY: check-format check-lint check-types check-layers check-links check-names
 check-format: setup

@@ -14,11 +14,11 @@ import pydicom
 from sdfo.catalog import Catalog, Query, StudyRow
 from sdfo.conf import Settings
 from sdfo.dicom import attributes, examine
-from sdfo.errors import BadPath, Exists, SdfoError
+from sdfo.errors import BadPath, Exists, FormatError, Missing, OutOfRange, SdfoError
 from sdfo.locator import Locator
-from sdfo.model import Extent, Location, path_part
+from sdfo.model import Extent, Location, Tier, path_part
 from sdfo.reader import Reader
-from sdfo.stores import Source
+from sdfo.stores import Source, open_store
 from sdfo.tiers.san import San, SanFile
 from sdfo.writer import Stored, Writer
 
@@ -49,7 +49,7 @@ class Archive:
 
     @cached_property
     def catalog(self) -> Catalog:
-        return Catalog(self.settings.catalog.url)
+        return Catalog(self.settings.catalog.url, open_store(self.settings.hdfs.root))
 
     @cached_property
     def locator(self) -> Locator:
@@ -117,8 +117,14 @@ class Archive:
             return attributes(window.read(0, extent.length if pixels is None else pixels.offset))
 
     def _fault(self, location: Location, error: SdfoError) -> None:
+        """Remember a copy that could not be used, and mark it in the catalog if it is bad and not merely away."""
         self.faults.append(Fault(location.tier, location.study, str(error)))
-        self.catalog.note_fault(location, str(error))
+        if location.tier is Tier.SAN or not isinstance(error, FormatError | Missing | OutOfRange):
+            return
+        for part in self.catalog.parts(location.study):
+            for copy in self.catalog.copies(part.id):
+                if copy.tier == location.tier and copy.path == location.path:
+                    self.catalog.mark_copy(part.id, copy.tier, "damaged")
 
 
 class _Window:

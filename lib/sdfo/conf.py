@@ -82,7 +82,10 @@ class Convert(_Section):
         20, gt=0, description="GiB of SAN files in one engine job; what a crash of the engine may cost to repeat"
     )
     workers: int = Field(
-        2, ge=1, description="worker processes of the local engine, and of Spark where it runs as local[n]"
+        2,
+        ge=0,
+        description="worker processes of the local engine, and of Spark where nothing was submitted; 0 = in this "
+        "process, where an exam that kills its worker kills the night",
     )
 
 
@@ -147,6 +150,8 @@ def load(path: str | os.PathLike[str], **flags: Any) -> Settings:
     if not file.is_file():
         raise SettingsError("no settings file", path=str(file), next_command="sdfo --conf FILE …, or set SDFO_CONF")
 
+    _refuse_unknown_variables()
+
     class FromFile(Settings):
         model_config = SettingsConfigDict(toml_file=file)
 
@@ -157,6 +162,14 @@ def load(path: str | os.PathLike[str], **flags: Any) -> Settings:
         )
     except (ValidationError, ValueError) as error:
         raise SettingsError(f"settings refused: {error}", path=str(file)) from error
+
+
+def _refuse_unknown_variables() -> None:
+    """pydantic-settings looks up the variables it knows; a misspelt section would be ignored in silence."""
+    for name in os.environ:
+        prefix, _, rest = name.lower().partition("__")
+        if prefix == "sdfo" and rest.partition("__")[0] not in Settings.model_fields:
+            raise SettingsError("no such setting", expected="SDFO__SECTION__KEY", found=name)
 
 
 def from_public(text: str) -> Settings:

@@ -4,39 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sdfo.catalog import Attributes, SeenFile, attributes_of
+from sdfo.catalog import SanFile, StudyAttributes
+from sdfo.catalog.headers import Head, study_attributes
 from sdfo.dicom import Structure, examine
 from sdfo.errors import OutOfRange, SanError
 from sdfo.model import FileStamp, Kind
+from sdfo.sdicom import HEAD_LIMIT
 from sdfo.tiers.san import San
 
-HEAD_MOST = 256 * 1024
-"""Bytes of a file in which its patient, study and series are looked for."""
 
-
-def look(san: San, folder: bytes, stamps: Iterable[FileStamp]) -> tuple[list[SeenFile], list[Attributes]]:
-    """What the files say of themselves, and the attributes of each series among them, from its first file.
+def look(san: San, folder: bytes, stamps: Iterable[FileStamp]) -> tuple[list[SanFile], list[StudyAttributes]]:
+    """What the files say of themselves, and the attributes of the studies among them, from one file a series.
 
     A file that cannot be read now is left out: convert meets it again and says why.
     """
-    seen, series = list[SeenFile](), dict[tuple[str, str | None], Attributes]()
+    files, heads = list[SanFile](), dict[tuple[str, str | None], Head]()
     for stamp in stamps:
         try:
             with san.open(folder, stamp.name) as file:
                 structure = examine(file)
-                seen.append(_seen(stamp, structure))
+                files.append(_file(stamp, structure))
                 key = (structure.study or "", structure.series)
-                if structure.study and structure.kind is not Kind.OTHER and key not in series:
-                    series[key] = attributes_of(file.read(0, _head(structure, file.size)))
+                if structure.study and structure.kind is not Kind.OTHER and key not in heads:
+                    head = file.read(0, _head(structure, file.size))
+                    heads[key] = (structure.series, head, structure.transfer_syntax)
         except (SanError, OutOfRange):
             continue
-    return seen, list(series.values())
+    studies = dict.fromkeys(study for study, _ in heads)
+    return files, [study_attributes(study, (h for (of, _), h in heads.items() if of == study)) for study in studies]
 
 
 def _head(structure: Structure, size: int) -> int:
-    end = size if structure.pixels is None else structure.pixels.offset
-    return min(end, HEAD_MOST)
+    return min(size if structure.pixels is None else structure.pixels.offset, HEAD_LIMIT)
 
 
-def _seen(stamp: FileStamp, structure: Structure) -> SeenFile:
-    return SeenFile(stamp, structure.study, structure.series, structure.sop, structure.sop_class)
+def _file(stamp: FileStamp, structure: Structure) -> SanFile:
+    said = (structure.study, structure.series, structure.sop, structure.sop_class)
+    return SanFile(stamp.name, stamp.size, stamp.mtime_ns, stamp.ctime_ns, *said)

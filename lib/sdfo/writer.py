@@ -6,7 +6,6 @@ The bytes are stored as they came. They lie in `.sdfo-incoming` until they are d
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from hashlib import sha256
 
 from sdfo import heads
@@ -62,9 +61,7 @@ class Writer:
     def _note(self, folder: bytes, name: bytes) -> None:
         with self.san.open(folder, name) as file:
             stamp = file.stamp()
-        seen, attributes = heads.look(self.san, folder, [stamp])
-        folder_id = self.catalog.add_folder(folder, datetime.now(UTC))
-        self.catalog.note_files(folder_id, seen, attributes)
+        self.catalog.note_files(self.catalog.folder(folder), *heads.look(self.san, folder, [stamp]))
 
     def _folder(self, study: str) -> bytes:
         """The study's folder at exam depth: `received/…/<study>`."""

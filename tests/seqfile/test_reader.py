@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,9 @@ def store(tmp_path: Path) -> LocalStore:
     return LocalStore(tmp_path)
 
 
-def written(store: LocalStore, pairs: Pairs, interval: int = 1_000_000, metadata: Pairs = ()) -> str:  # type: ignore[assignment]
+def written(
+    store: LocalStore, pairs: Pairs, interval: int = 1_000_000, metadata: Iterable[tuple[bytes, bytes]] = ()
+) -> str:
     name = f"{sum(1 for _ in store.list())}.seq"
     with store.create(name) as sink:
         writer = Writer(sink, SYNC, interval)
@@ -68,7 +70,7 @@ def test_any_records_read_back(pairs: Pairs, interval: int, metadata: dict[bytes
         with store.open(written(store, pairs, interval, list(metadata.items()))) as source:
             reader = Reader.open(source)
             assert list(reader.items()) == pairs
-            assert [(e.key, reader.value(e)) for e in reader.keys()] == pairs
+            assert [(e.key, reader.value(e)) for e in reader.entries()] == pairs
             assert reader.metadata() == {key.decode(): value for key, value in metadata.items()}
 
 
@@ -90,7 +92,7 @@ def test_sync_goes_to_the_next_escape(store: LocalStore) -> None:
     pairs = [(b"k%d" % n, bytes([n]) * 50) for n in range(9)]
     with store.open(written(store, pairs, interval=120)) as source:
         reader = Reader.open(source)
-        escapes = [entry.position for entry in reader.keys() if entry.escaped]
+        escapes = [entry.position for entry in reader.entries() if entry.escaped]
         assert len(escapes) > 2
         for position in range(source.size + 5):
             later = [at for at in escapes if at >= position]
@@ -109,13 +111,13 @@ def test_sync_finds_a_marker_across_its_own_pieces(store: LocalStore) -> None:
             assert list(reader.items(start + 1)) == [(b"b", b"after")]
 
 
-def test_keys_alone_skip_the_values(store: LocalStore) -> None:
+def test_entries_alone_skip_the_values(store: LocalStore) -> None:
     """Of 20 values of 256 KiB nearly nothing is read, and no byte twice when everything is wanted."""
     pairs = [(b"k%d" % n, bytes(256 * 1024)) for n in range(20)]
     source = Counting(store.open(written(store, pairs)))
     reader = Reader.open(source)
     before = source.bytes
-    assert [entry.key for entry in reader.keys()] == [key for key, _ in pairs]
+    assert [entry.key for entry in reader.entries()] == [key for key, _ in pairs]
     assert source.bytes - before <= 20 * 4096
     before = source.bytes
     assert list(reader.items()) == pairs
@@ -130,8 +132,8 @@ def test_every_truncation_is_an_error_or_fewer_records(store: LocalStore) -> Non
     reader = opened(store, whole)
     fine = {
         reader.header.end,
-        *(e.value.end for e in reader.keys()),
-        *(e.position + 20 for e in reader.keys() if e.escaped),
+        *(e.value.end for e in reader.entries()),
+        *(e.position + 20 for e in reader.entries() if e.escaped),
     }
     for cut in range(len(whole)):
         if cut in fine:
@@ -139,7 +141,8 @@ def test_every_truncation_is_an_error_or_fewer_records(store: LocalStore) -> Non
             continue
         with pytest.raises(SequenceFileError) as caught:
             list(opened(store, whole[:cut]).items())
-        assert caught.value.offset is not None and caught.value.offset <= cut
+        assert caught.value.offset is not None
+        assert caught.value.offset <= cut
 
 
 def hostile() -> Iterator[tuple[str, bytes, type[SequenceFileError]]]:
@@ -178,7 +181,8 @@ def test_impossible_files_are_refused(store: LocalStore, data: bytes, kind: type
     """Each with its own error and offset, and nothing of the declared size is allocated."""
     with pytest.raises(kind) as caught:
         list(opened(store, data).items())
-    assert caught.value.path and caught.value.offset is not None
+    assert caught.value.path
+    assert caught.value.offset is not None
 
 
 def test_a_last_escape_ends_the_file(store: LocalStore) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, case, false, or_, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, case, false, or_, update
 
 from sdfo.catalog import tables
 from sdfo.catalog.engine import upsert
@@ -78,7 +78,7 @@ def _merge(conn: Connection, table: Table, key: tuple[str, ...], rows: list[dict
     old, new = table.c, statement.excluded
     archived = new.noted == false()
     overwrites = and_(old.noted, archived)
-    values = {
+    values: dict[str, ColumnElement[Any]] = {
         name: case((or_(overwrites, new[name] != ""), new[name]), else_=old[name])
         for name in rows[0]
         if name not in (*key, "noted")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 
 from sdfo.catalog.attributes import StudyAttributes
 from sdfo.catalog.quarantine import QuarantineNote
-from sdfo.catalog.san import FileMark
-from sdfo.model import Form, Kind
+from sdfo.model import FileStamp, Form, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,22 @@ class InstanceEntry:
     pixels: str | None
     reason: str | None = None
     path: str | None = None
+
+
+class FileMark(NamedTuple):
+    """A SAN file that is now archived: as a record, or as an alias of one the study already holds.
+
+    What follows `state` is for rebuild, which has no row to take it from.
+    """
+
+    folder_id: int
+    stamp: FileStamp
+    sha256: str
+    state: str = "archived"
+    first_seen: datetime | None = None
+    series: str | None = None
+    sop: str | None = None
+    sop_class: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

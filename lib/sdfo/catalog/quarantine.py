@@ -20,6 +20,9 @@ from sdfo.model import FileStamp
 
 Decision = Literal["accepted", "released"]
 
+CONFLICT = "conflict"
+"""The reason of an entry for two things that claim one place: one UID, or one path."""
+
 _ENTRY = tables.quarantine.c
 
 
@@ -91,7 +94,7 @@ def resolve(conn: Connection, entry_id: int, decision: str, now: datetime) -> Li
         return None
     if row.state != "open":
         raise Conflict("this entry was decided", expected="open", found=row.state)
-    line = _line(conn, "decision", entry_id) | {"decision": decision, "at": stamped(now)}
+    line = _line(conn, "decision", entry_id) | {"decision": decision, "decided": stamped(now)}
     conn.execute(update(tables.quarantine).where(_ENTRY.id == entry_id).values(state=decision, closed=now))
     if decision == "released" and row.folder_id is not None:
         san.reopen_file(conn, row.folder_id, row.name)

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, bindparam, delete, select, update
+from sqlalchemy import Connection, Row, delete, select, update
 
 from sdfo.catalog import attributes, tables
 from sdfo.catalog.engine import batched, upsert
 from sdfo.catalog.journal import as_name, as_text
-from sdfo.catalog.types import keepable
 from sdfo.model import FileStamp
 
 FolderState = Literal["receiving", "settled", "archived", "freed"]
@@ -60,22 +59,6 @@ class SanFile:
     digest: str | None = None
     state: str = "new"
     first_seen: datetime | None = None
-
-
-class FileMark(NamedTuple):
-    """A SAN file that is now archived: as a record, or as an alias of one the study already holds.
-
-    What follows `state` is for rebuild, which has no row to take it from.
-    """
-
-    folder_id: int
-    stamp: FileStamp
-    sha256: str
-    state: str = "archived"
-    first_seen: datetime | None = None
-    series: str | None = None
-    sop: str | None = None
-    sop_class: str | None = None
 
 
 def folders(conn: Connection) -> dict[bytes, SanFolder]:
@@ -122,14 +105,22 @@ def ensure_folder(conn: Connection, path: bytes) -> int:
     return int(found)
 
 
+def folder_paths(conn: Connection, ids: Iterable[int]) -> dict[int, bytes]:
+    paths: dict[int, bytes] = {}
+    for piece in batched(ids):
+        paths |= {
+            row.id: row.path for row in conn.execute(select(_FOLDER.id, _FOLDER.path).where(_FOLDER.id.in_(piece)))
+        }
+    return paths
+
+
 def set_folder_state(conn: Connection, ids: Iterable[int], state: str) -> None:
     for piece in batched(ids):
         conn.execute(update(tables.san_folder).where(_FOLDER.id.in_(piece)).values(state=state))
 
 
 def files(conn: Connection, folder_id: int) -> dict[bytes, SanFile]:
-    rows = conn.execute(select(tables.san_file).where(_FILE.folder_id == folder_id))
-    return {row.name: _file(row) for row in rows}
+    return {row.name: _file(row) for row in rows(conn, [folder_id]).values()}
 
 
 def note_files(
@@ -142,9 +133,9 @@ def note_files(
     """Keep files and what their heads say. One that is there unchanged stays what it is; `first_seen` always stays."""
     attributes.keep(conn, sorted(known, key=lambda study: study.study), noted=True)
     attributes.ensure(conn, ((file.study, file.series) for file in noted))
-    there = _rows(conn, [folder_id])
-    rows = [_noted(folder_id, file, there.get((folder_id, keyed(file.name))), now) for file in noted]
-    _write(conn, [row for row in rows if row is not None])
+    there = rows(conn, [folder_id])
+    changed = (_noted(folder_id, file, there.get((folder_id, keyed(file.name))), now) for file in noted)
+    write(conn, [row for row in changed if row is not None])
 
 
 def forget_files(conn: Connection, folder_id: int, names: Iterable[bytes]) -> None:
@@ -173,30 +164,13 @@ def digests(conn: Connection, studies: Iterable[str]) -> dict[str, set[str]]:
     return held
 
 
-def mark(conn: Connection, study: str, marks: Sequence[FileMark], known: Mapping[str, Any], now: datetime) -> list[Any]:
-    """Mark files as archived in `study`; the marks as kept, with their first_seen, for the journal.
-
-    `known`: by SHA-256, whatever says `series`, `sop` and `sop_class` of a file. A file that has changed since, or was
-    freed, keeps its row: the mark is of what lay there then.
-    """
-    there = _rows(conn, {mark.folder_id for mark in marks})
-    kept, rows = [], []
-    for each in marks:
-        prior = there.get((each.folder_id, keyed(each.stamp.name)))
-        full = _completed(each, known.get(each.sha256), prior, now)
-        kept.append(full)
-        if prior is None or (_same(prior, each.stamp) and prior.state != "freed"):
-            rows.append(_marked(study, full))
-    _write(conn, rows)
-    return kept
-
-
 def keyed(name: bytes) -> bytes:
     """What a name is found by. PostgreSQL's index takes at most 2.7 KB, a path may have 4 KB."""
     return hashlib.blake2b(name, digest_size=16).digest()
 
 
-def _rows(conn: Connection, folder_ids: Iterable[int]) -> dict[tuple[int, bytes], Row[Any]]:
+def rows(conn: Connection, folder_ids: Iterable[int]) -> dict[tuple[int, bytes], Row[Any]]:
+    """The files of these folders, by folder and `keyed` name."""
     found = {}
     for piece in batched(folder_ids):
         for row in conn.execute(select(tables.san_file).where(_FILE.folder_id.in_(piece))):
@@ -204,17 +178,17 @@ def _rows(conn: Connection, folder_ids: Iterable[int]) -> dict[tuple[int, bytes]
     return found
 
 
-def _same(row: Row[Any], stamp: FileStamp | SanFile) -> bool:
+def same(row: Row[Any], stamp: FileStamp | SanFile) -> bool:
     return (row.size, row.mtime_ns, row.ctime_ns) == (stamp.size, stamp.mtime_ns, stamp.ctime_ns)
 
 
 def _noted(folder_id: int, file: SanFile, prior: Row[Any] | None, now: datetime) -> dict[str, Any] | None:
     """The row of a file whose head was read; None where the row that is there says it all. A freed file that is back is
     new: nobody has looked whether it came back whole."""
-    if prior is not None and _same(prior, file) and prior.state in ("archived", "alias"):
+    if prior is not None and same(prior, file) and prior.state in ("archived", "alias"):
         return None
     return {
-        **_place(folder_id, FileStamp(file.name, file.size, file.mtime_ns, file.ctime_ns)),
+        **place(folder_id, FileStamp(file.name, file.size, file.mtime_ns, file.ctime_ns)),
         "study": file.study,
         "series": file.series,
         "sop": file.sop,
@@ -225,28 +199,7 @@ def _noted(folder_id: int, file: SanFile, prior: Row[Any] | None, now: datetime)
     }
 
 
-def _completed(mark: FileMark, record: Any, prior: Row[Any] | None, now: datetime) -> FileMark:
-    """The mark with what its record, else the scan's row, knows."""
-    for source in (record, prior):
-        if source is not None and mark.sop is None:
-            mark = mark._replace(series=source.series, sop=source.sop, sop_class=source.sop_class)
-    return mark._replace(first_seen=mark.first_seen or (now if prior is None else prior.first_seen))
-
-
-def _marked(study: str, mark: FileMark) -> dict[str, Any]:
-    return {
-        **_place(mark.folder_id, mark.stamp),
-        "study": study,
-        "series": mark.series,
-        "sop": mark.sop,
-        "sop_class": mark.sop_class,
-        "digest": mark.sha256,
-        "state": mark.state,
-        "first_seen": mark.first_seen,
-    }
-
-
-def _place(folder_id: int, stamp: FileStamp) -> dict[str, Any]:
+def place(folder_id: int, stamp: FileStamp) -> dict[str, Any]:
     return {
         "folder_id": folder_id,
         "key": keyed(stamp.name),
@@ -257,19 +210,18 @@ def _place(folder_id: int, stamp: FileStamp) -> dict[str, Any]:
     }
 
 
-def _write(conn: Connection, rows: list[dict[str, Any]]) -> None:
-    if not rows:
+def write(conn: Connection, files: list[dict[str, Any]]) -> None:
+    """Insert rows, or put them in the place of those that are there."""
+    if not files:
         return
     statement = upsert(conn, tables.san_file)
-    values = {name: statement.excluded[name] for name in rows[0] if name not in ("folder_id", "key", "name")}
-    conn.execute(statement.on_conflict_do_update(index_elements=["folder_id", "key"], set_=values), rows)
+    values = {name: statement.excluded[name] for name in files[0] if name not in ("folder_id", "key", "name")}
+    conn.execute(statement.on_conflict_do_update(index_elements=["folder_id", "key"], set_=values), files)
 
 
 def _file(row: Row[Any]) -> SanFile:
     stamp = (row.name, row.size, row.mtime_ns, row.ctime_ns)
-    return SanFile(
-        *stamp, row.study, row.series, row.sop, row.sop_class, row.digest, row.state, row.first_seen
-    )
+    return SanFile(*stamp, row.study, row.series, row.sop, row.sop_class, row.digest, row.state, row.first_seen)
 
 
 def _dirs(text: str) -> Dirs:

@@ -45,7 +45,7 @@ study = Table(
     metadata,
     Column("uid", Words, primary_key=True),
     # from a SAN head alone so far: the first part overwrites it entirely, so that a rebuilt catalog comes out equal
-    Column("noted", Boolean(create_constraint=False), nullable=False),
+    Column("noted", Boolean, nullable=False),
     _words("patient_id"),
     _words("patient_key", index=True),  # casefolded, for the query
     _words("patient_name"),
@@ -67,7 +67,7 @@ series = Table(
     Column("id", Key, primary_key=True),
     Column("study", Words, ForeignKey("study.uid"), nullable=False),
     Column("uid", Words, nullable=False, index=True),
-    Column("noted", Boolean(create_constraint=False), nullable=False),
+    Column("noted", Boolean, nullable=False),
     _words("modality"),
     _words("number"),
     _words("description"),
@@ -91,9 +91,9 @@ part = Table(
 copy = Table(
     "copy",
     metadata,
-    Column("part_id", Key, ForeignKey("part.id"), primary_key=True),
+    Column("part_id", Key, ForeignKey("part.id"), primary_key=True, autoincrement=False),
     Column("tier", Words, primary_key=True),
-    Column("path", Words, nullable=False),
+    Column("path", Words(cut=False), nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("check", Words, nullable=False),
     Column("codec", Words, nullable=False),
@@ -117,7 +117,7 @@ instance = Table(
     Column("sha256", Digest, nullable=False),
     Column("pixels", Digest),
     Column("version", Integer, nullable=False),
-    Column("path", Words),  # of the file kept apart
+    Column("path", Words(cut=False)),  # of the file kept apart
     sqlite_with_rowid=False,
 )
 
@@ -171,7 +171,7 @@ quarantine = Table(
     Column("folder_id", Key, ForeignKey("san_folder.id"), index=True),
     Column("name", LargeBinary, nullable=False),  # empty: the whole folder's exam
     Column("ordinal", Integer),
-    Column("reason", Words, nullable=False),
+    Column("reason", Words(cut=False), nullable=False),
     Column("kind", Words),
     Column("size", BigInteger),
     Column("mtime_ns", BigInteger),
@@ -195,7 +195,7 @@ outcome = Table(
     Column("run", Words, ForeignKey("run.id"), primary_key=True),
     Column("step", Words, primary_key=True),
     Column("state", Words, nullable=False),
-    Column("good", Boolean(create_constraint=False), nullable=False),
+    Column("good", Boolean, nullable=False),
     Column("started", Moment, nullable=False),
     Column("ended", Moment),
     Column("report", Text, nullable=False),

@@ -12,32 +12,37 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 Key = BigInteger().with_variant(Integer(), "sqlite")
 """A number given by the database; SQLite gives them to INTEGER alone."""
 
+LONGEST = 256
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class Words(TypeDecorator[str]):
     """Text, compared byte by byte on both databases, so that an index serves a prefix and order is the same everywhere.
 
-    DICOM files bring what no database keeps: NUL, which PostgreSQL refuses, is left out, and half a surrogate pair
-    becomes U+FFFD. Queries pass here too, so what was changed on the way in is still found.
+    Queries pass here too, so what `keepable` changed on the way in is still found. `cut` False is for our own texts.
     """
 
     impl = Text
     cache_ok = True
+
+    def __init__(self, *, cut: bool = True) -> None:
+        super().__init__()
+        self.cut = cut
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         text = Text(collation="C") if dialect.name == "postgresql" else Text()
         return dialect.type_descriptor(text)
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else keepable(value)
+        return keepable(value) if value is not None and self.cut else value
 
 
 def keepable(text: str) -> str:
-    """`text` as the catalog keeps it."""
-    if text.isascii() and "\0" not in text:
+    """What the catalog keeps of a text from a DICOM file: no NUL, which PostgreSQL refuses, no half surrogate pair, and no
+    more characters than an index of two such columns takes (a UID has 64, a name 64 in each of three groups)."""
+    if len(text) <= LONGEST and text.isascii() and "\0" not in text:
         return text
-    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text.replace("\0", ""))
+    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text.replace("\0", ""))[:LONGEST]
 
 
 class Digest(TypeDecorator[str]):

@@ -5,6 +5,8 @@ Knows no other format. pydicom is asked where values are unusual, and is the ora
 
 from __future__ import annotations
 
+from sdfo.dicom.attributes import attributes
+from sdfo.dicom.select import select
 from sdfo.dicom.source import ByteSource, MemorySource
 from sdfo.dicom.structure import Structure
 from sdfo.dicom.whole import examine

@@ -37,12 +37,12 @@ Plain = tuple[int, int, int, int]
 
 
 class Run(NamedTuple):
-    """`at` is the header that the run stopped before; the fields from `tag` on describe it if it was decoded."""
+    """`passed` elements were whole; `at` is the header that the run stopped before; the fields from `tag` on describe it if it was decoded."""
 
     found: list[Plain]
     at: int
     why: Why
-    count: int
+    passed: int
     tag: int
     vr: int
     value: int
@@ -75,7 +75,7 @@ def _explicit_run(order: str, names: dict[int, str]) -> Runner:
 
     def run(data: bytes, at: int, limit: int, wanted: Container[int], until: int) -> Run:
         found: list[Plain] = []
-        count = tag = vr = value = length = 0
+        passed = tag = vr = value = length = 0
         room = min(len(data), limit)
         last, why = room - 8, Why.EDGE
         while at <= last:
@@ -101,9 +101,9 @@ def _explicit_run(order: str, names: dict[int, str]) -> Runner:
                 break
             if tag in wanted:
                 found.append((tag, vr, value, length))
-            count += 1
+            passed += 1
             at = following
-        return Run(found, at, why, count, tag, vr, value, length)
+        return Run(found, at, why, passed, tag, vr, value, length)
 
     return run
 
@@ -116,7 +116,7 @@ def _implicit_run(order: str) -> Runner:
 
     def run(data: bytes, at: int, limit: int, wanted: Container[int], until: int) -> Run:
         found: list[Plain] = []
-        count = tag = value = length = 0
+        passed = tag = value = length = 0
         last, why = min(len(data), limit) - 8, Why.EDGE
         while at <= last:
             group, number, length = header(data, at)
@@ -133,9 +133,9 @@ def _implicit_run(order: str) -> Runner:
                 break
             if tag in wanted:
                 found.append((tag, 0, value, length))
-            count += 1
+            passed += 1
             at = following
-        return Run(found, at, why, count, tag, 0, value, length)
+        return Run(found, at, why, passed, tag, 0, value, length)
 
     return run
 

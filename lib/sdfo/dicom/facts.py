@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from struct import unpack
 
 from sdfo.dicom.elements import EXPLICIT_LITTLE, Coding
 from sdfo.dicom.filemeta import FileMeta, text_of
@@ -61,9 +62,8 @@ class Facts:
         self.places[tag] = Extent(value, length)
         if tag in TEXTS:
             self.texts[tag] = text_of(window.bytes(value, min(length, VALUE_MAX)))
-        elif tag in NUMBERS and length in (2, 4):
-            order = "little" if self.coding.order == "<" else "big"
-            self.numbers[tag] = int.from_bytes(window.bytes(value, length), order)  # type: ignore[arg-type]
+        elif tag in NUMBERS and length == 2:
+            (self.numbers[tag],) = unpack(f"{self.coding.order}H", window.bytes(value, 2))
         elif tag in PIXEL_TAGS:
             if self.pixels is not None:
                 raise DicomError(f"a second pixel data element, {tag_text(tag)}", offset=value)

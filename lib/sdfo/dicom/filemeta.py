@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from struct import unpack_from
 
 from pydicom.datadict import dictionary_has_tag
 
-from sdfo.dicom.elements import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, has_vr
+from sdfo.dicom.elements import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, Coding, has_vr
 from sdfo.dicom.vr import MEDIA_CLASS, MEDIA_INSTANCE, TRANSFER_SYNTAX
 from sdfo.dicom.walk import Walk
 from sdfo.dicom.window import Window
@@ -22,8 +23,8 @@ DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
 TEXT_MAX = 128
 """Characters kept of a UID or date: twice what PS3.5 table 6.2-1 allows, for whoever must see what was wrong."""
 
-_LAST = 0x0002FFFF
-_WANTED = frozenset((GROUP_LENGTH, MEDIA_CLASS, MEDIA_INSTANCE, TRANSFER_SYNTAX))
+LAST = 0x0002FFFF
+WANTED = frozenset((GROUP_LENGTH, MEDIA_CLASS, MEDIA_INSTANCE, TRANSFER_SYNTAX))
 
 
 @dataclass(slots=True)
@@ -68,17 +69,19 @@ def _plausible(header: bytes) -> bool:
     return order == "<" and length < 0x10000
 
 
-def read_file_meta(window: Window, at: int, meta: FileMeta) -> None:
-    """Group 0002 is explicit VR little endian whatever follows (PS3.10 section 7.1); some writers leave out its VRs.
+def meta_coding(first: bytes) -> Coding:
+    """Group 0002 is explicit VR little endian whatever follows (PS3.10 section 7.1); some writers leave out its VRs."""
+    return EXPLICIT_LITTLE if has_vr(first) else IMPLICIT_LITTLE
 
-    It ends where another group begins; a wrong group length is not believed.
-    """
+
+def read_file_meta(window: Window, at: int, meta: FileMeta, wanted: Container[int] = WANTED) -> None:
+    """It ends where another group begins; a wrong group length is not believed."""
     meta.end = at
     first = window.bytes(at, 8)
     if first[:2] != b"\x02\x00":
         return
-    walk = Walk(window, at, EXPLICIT_LITTLE if has_vr(first) else IMPLICIT_LITTLE)
-    for tag, _, value, length in walk.elements(_WANTED, until=_LAST):
+    walk = Walk(window, at, meta_coding(first))
+    for tag, _, value, length in walk.elements(wanted, until=LAST):
         if tag == GROUP_LENGTH and length == 4:
             meta.promised = value + 4 + int.from_bytes(window.bytes(value, 4), "little")
         elif tag != GROUP_LENGTH:

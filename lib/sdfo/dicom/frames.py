@@ -45,6 +45,8 @@ def encapsulated_frames(facts: Facts, window: Window) -> Frames | None:
     if count == 1:
         return (tuple(pieces),)
     frames = _extended(facts, window, pieces, count) or _basic(facts, window, table, pieces, count)
+    if frames is None and (table.length or EXTENDED_OFFSETS in facts.places):
+        facts.notes.append("the offset table does not fit the fragments")
     return frames or (tuple((piece,) for piece in pieces) if len(pieces) == count else None)
 
 
@@ -53,9 +55,9 @@ def _basic(facts: Facts, window: Window, table: Extent, pieces: list[Extent], co
     if table.length == 0:
         return None
     if table.length != 4 * count:
-        return _useless(facts, "Basic Offset Table")
+        return None
     offsets = unpack(f"{facts.coding.order}{count}L", window.bytes(table.offset, table.length))
-    return _cut_at(pieces, offsets) or _useless(facts, "Basic Offset Table")
+    return _cut_at(pieces, offsets)
 
 
 def _extended(facts: Facts, window: Window, pieces: list[Extent], count: int) -> Frames | None:
@@ -64,12 +66,12 @@ def _extended(facts: Facts, window: Window, pieces: list[Extent], count: int) ->
     if offsets is None or lengths is None:
         return None
     if offsets.length != 8 * count or lengths.length != 8 * count:
-        return _useless(facts, "Extended Offset Table")
+        return None
     form = f"{facts.coding.order}{count}Q"
     frames = _cut_at(pieces, unpack(form, window.bytes(offsets.offset, offsets.length)))
     true = unpack(form, window.bytes(lengths.offset, lengths.length))
     if frames is None or any(len(f) != 1 or n > f[0].length for f, n in zip(frames, true, strict=True)):
-        return _useless(facts, "Extended Offset Table")
+        return None
     return tuple((Extent(frame[0].offset, length),) for frame, length in zip(frames, true, strict=True))
 
 
@@ -82,7 +84,3 @@ def _cut_at(pieces: list[Extent], offsets: tuple[int, ...]) -> Frames | None:
     if not exact or cuts[0] != 0 or any(a >= b for a, b in pairwise(cuts)):
         return None
     return tuple(tuple(pieces[a:b]) for a, b in pairwise([*cuts, len(pieces)]))
-
-
-def _useless(facts: Facts, table: str) -> None:
-    facts.notes.append(f"the {table} does not fit the fragments")

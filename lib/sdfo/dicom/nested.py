@@ -22,6 +22,10 @@ FRAGMENT_WINDOW = 4096
 """Bytes read where only a fragment's header is wanted: pixels are not read, but small fragments lie many to a page."""
 
 
+FRAGMENT_COST = 5
+"""A fragment is remembered, so it counts as much as five elements: at most a million of them in a file."""
+
+
 class Element(NamedTuple):
     """A data element: VR as the coding's integer, offset of the value in the source, length as declared."""
 
@@ -66,7 +70,7 @@ def fragments(window: Window, at: int, end: int, coding: Coding) -> tuple[list[E
         at += 8
         if length > end - at:  # an undefined length, which no fragment may have, is one too
             raise DicomError("a fragment is cut short", offset=at, expected=length, found=end - at)
-        window.charge(1)
+        window.charge(FRAGMENT_COST)
         found.append(Extent(at, length))
         at += length
 
@@ -141,13 +145,13 @@ def _next_elements(window: Window, at: int, stack: list[_Level]) -> int:
     window.hold(at)
     base = window.base
     run = level.coding.run(window.data, at - base, level.end - base, (), ALL)
-    window.charge(run.count)
+    window.charge(run.passed)
     if run.why is Why.CONTAINER:
         return _enter(window, Element(run.tag, run.vr, base + run.value, run.length), stack)
     if run.why is Why.DELIMITER and run.tag == ITEM_DELIMITER and level.undefined and level.end - base - run.at >= 8:
         stack.pop()
         return base + run.at + 8
-    if run.why is not Why.EDGE or (run.count == 0 and base + run.at == at):
+    if run.why is not Why.EDGE or (run.passed == 0 and base + run.at == at):
         raise broken(run, base, level.end)
     return base + run.at
 
@@ -158,7 +162,7 @@ def _enter(window: Window, element: Element, stack: list[_Level]) -> int:
         _, delimiter = fragments(window, element.value, level.end, level.coding)
         return delimiter + 8
     if len(stack) >= 2 * DEPTH_MAX:
-        raise DicomError("sequences nested too deep", offset=element.value, expected=DEPTH_MAX)
+        raise DicomError("sequences nested too deep", offset=element.value, expected=DEPTH_MAX, found=DEPTH_MAX + 1)
     coding = _content_coding(window, element, level.coding)
     stack.append(_level(True, element.value, element.length, level.end, coding))
     return element.value

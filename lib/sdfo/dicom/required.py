@@ -8,7 +8,7 @@ class exists for. A cut after all of these, before a last optional element, cann
 
 from __future__ import annotations
 
-from pydicom.uid import UID_dictionary
+from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]  # imported there, not declared
 
 from sdfo.dicom.facts import Facts
 from sdfo.dicom.vr import (
@@ -36,7 +36,14 @@ _IMAGES = frozenset(uid for uid, entry in UID_dictionary.items() if "Image Stora
     _STORAGE + "82.1",  # Corneal Topography Map
 }
 
-_WITHOUT_STUDY = tuple(f"1.2.840.10008.5.1.4.{arc}." for arc in (38, 39, 43, 44, 45)) + (_STORAGE + "200.",)
+_WITHOUT_STUDY = (
+    "1.2.840.10008.5.1.4.38.",
+    "1.2.840.10008.5.1.4.39.",
+    "1.2.840.10008.5.1.4.43.",
+    "1.2.840.10008.5.1.4.44.",
+    "1.2.840.10008.5.1.4.45.",
+    _STORAGE + "200.",
+)
 """Hanging protocols, palettes, implant templates, procedure protocols: instances of no patient."""
 
 SPECTROSCOPY = _STORAGE + "4.2"
@@ -49,7 +56,9 @@ PURPOSE = {
     _STORAGE + "66.1": 0x00700308,  # Registration Sequence
     _STORAGE + "88.": 0x0040A730,  # Content Sequence
     _STORAGE + "104.": 0x00420011,  # Encapsulated Document
-    _STORAGE + "481.3": 0x30060020,  # Structure Set ROI Sequence
+    _STORAGE + "481.2": 0x3004000A,  # Dose Summation Type, of a dose without pixels too
+    _STORAGE + "481.3": 0x30060080,  # RT ROI Observations Sequence
+    _STORAGE + "481.5": 0x300A000C,  # RT Plan Geometry
 }
 """SOP Class, or its beginning up to a dot → the element that it exists for."""
 
@@ -76,10 +85,6 @@ def check_without_pixels(facts: Facts) -> None:
     for tag in identity:
         if not facts.texts.get(tag):
             raise DicomError(f"neither pixel data nor {tag_text(tag)}")
-    tag = _purpose(uid)
-    if tag is not None and tag not in facts.places:
-        raise DicomError(f"no {tag_text(tag)}, which SOP Class {uid} cannot be without")
-
-
-def _purpose(uid: str) -> int | None:
-    return PURPOSE.get(uid) or next((tag for key, tag in PURPOSE.items() if key[-1] == "." and uid.startswith(key)), None)
+    for key, tag in PURPOSE.items():
+        if (uid == key or (key[-1] == "." and uid.startswith(key))) and tag not in facts.places:
+            raise DicomError(f"no {tag_text(tag)}, which SOP Class {key} cannot be without")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pydicom.datadict import DicomDictionary
+from pydicom.datadict import DicomDictionary  # type: ignore[attr-defined]  # imported there, not declared
 
-SHORT = frozenset("AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
+SHORT = frozenset("AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())  # noqa: SIM905
 """VRs whose length field has 16 bits (PS3.5 table 7.1-2)."""
 
-LONG = frozenset("OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
+LONG = frozenset("OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())  # noqa: SIM905
 """VRs with two reserved bytes and a length field of 32 bits (PS3.5 table 7.1-1)."""
 
 UNDEFINED = 0xFFFFFFFF
@@ -28,6 +28,11 @@ PIXEL_TAGS = frozenset((FLOAT_PIXELS, DOUBLE_PIXELS, PIXELS))
 SEQUENCES = frozenset(tag for tag, entry in DicomDictionary.items() if entry[0] == "SQ")
 """Standard tags that are sequences: in implicit VR only the dictionary says so. A private or unknown value of a defined
 length is opaque there."""
+
+
+def dictionary_vr(tag: int) -> str | None:
+    """The VR that PS3.6 gives a tag (`US or SS` where it depends); None for private and repeating ones."""
+    return DicomDictionary[tag][0] if tag in DicomDictionary else None
 
 
 def tag_text(tag: int) -> str:

@@ -8,7 +8,6 @@ from sdfo.dicom.elements import ALL, Coding, Run, Why
 from sdfo.dicom.nested import Element, broken, fragments, holds_fragments, sequence_end
 from sdfo.dicom.vr import PIXEL_TAGS, UNDEFINED
 from sdfo.dicom.window import WINDOW, Window
-from sdfo.errors import DicomError
 from sdfo.model import Extent
 
 
@@ -38,7 +37,7 @@ class Walk:
             base, began = window.base, self.at
             run = coding.run(window.data, began - base, end - base, wanted, until)
             self.at = base + run.at
-            window.charge(run.count)
+            window.charge(run.passed)
             for tag, vr, value, length in run.found:
                 yield Element(tag, vr, base + value, length)
             if run.why is Why.CONTAINER:

@@ -37,11 +37,13 @@ class Window:
 
     def bytes(self, at: int, length: int, ahead: int = WINDOW) -> bytes:
         """The bytes from `at`, fewer than `length` only where the source ends."""
-        self.hold(at, length, ahead)
-        start = max(at - self.base, 0)
-        return self.data[start : start + length] if at < self.size else b""
+        start = at - self.base
+        if start < 0 or start + length > len(self.data):
+            self.hold(at, length, ahead)
+            start = at - self.base
+        return self.data[start : start + length]
 
     def charge(self, elements: int) -> None:
         self._left -= elements
         if self._left < 0:
-            raise DicomError("more elements than one file may have", expected=ELEMENTS_MAX)
+            raise DicomError("more elements than one file may have", expected=ELEMENTS_MAX, found=ELEMENTS_MAX - self._left)

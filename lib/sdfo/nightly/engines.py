@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from typing import Protocol, TypeVar
 
@@ -54,7 +55,7 @@ def convert_all(engine: Engine, job: Job, tasks: Sequence[ExamTask], progress: P
     try:
         return engine.convert(job, tasks, progress)
     except EngineError:
-        return [_alone(lambda t=task: engine.convert(job, [t]), lambda e, t=task: _killed(t, e)) for task in tasks]
+        return [_alone(partial(engine.convert, job, [task]), partial(_killed, task)) for task in tasks]
 
 
 def verify_all(engine: Engine, job: Job, parts: Sequence[PartOutcome], progress: Progress = silent) -> list[Verdict]:
@@ -62,22 +63,21 @@ def verify_all(engine: Engine, job: Job, parts: Sequence[PartOutcome], progress:
     try:
         return engine.verify(job, parts, progress)
     except EngineError:
-        return [
-            _alone(lambda p=part: engine.verify(job, [p]), lambda e, p=part: Verdict(p.attempt, None, f"engine: {e}"))
-            for part in parts
-        ]
+        return [_alone(partial(engine.verify, job, [part]), partial(_refused, part)) for part in parts]
 
 
 def _alone(run: Callable[[], list[T]], dead: Callable[[EngineError], T]) -> T:
     """One exam by itself, twice if it must be: a machine may also fail by chance."""
-    try:
-        return run()[0]
-    except EngineError:
-        pass
-    try:
-        return run()[0]
-    except EngineError as error:
-        return dead(error)
+    for _ in range(2):
+        try:
+            return run()[0]
+        except EngineError as error:
+            last = error
+    return dead(last)
+
+
+def _refused(part: PartOutcome, error: EngineError) -> Verdict:
+    return Verdict(part.attempt, None, f"engine: {error}")
 
 
 def _killed(task: ExamTask, error: EngineError) -> ExamOutcome:

@@ -15,7 +15,6 @@ from sdfo.model import ExamOutcome, ExamTask, PartOutcome
 from sdfo.nightly.engines import Progress, silent
 from sdfo.nightly.job import Job, Verdict, convert_exam, verify_part
 
-
 A = TypeVar("A")
 B = TypeVar("B")
 

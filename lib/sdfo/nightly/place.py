@@ -48,7 +48,7 @@ class Place:
 
     @cached_property
     def catalog(self) -> Catalog:
-        return Catalog(self.settings.catalog.url)
+        return Catalog(self.settings.catalog.url, self.store)
 
     @cached_property
     def san(self) -> San:

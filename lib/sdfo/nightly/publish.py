@@ -7,14 +7,14 @@ outcome, and nothing is cleaned up.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from sdfo import crashpoints
-from sdfo.catalog import FileEntry, PartEntry, QuarantineEntry, entry_of
+from sdfo.catalog import FileMark, PartEntry, Published, QuarantineNote
+from sdfo.catalog.headers import entry_of
 from sdfo.errors import Conflict, Exists, Missing, SdfoError
-from sdfo.model import ExamOutcome, Fate, FileOutcome, Kind, PartOutcome, Tier
+from sdfo.model import ExamOutcome, Fate, PartOutcome, Tier
 from sdfo.nightly.convert import outcomes
 from sdfo.nightly.engines import Progress, silent
 from sdfo.nightly.job import Verdict
@@ -60,6 +60,7 @@ def publish(place: Place, progress: Progress = silent) -> PublishReport:
     """Publish the run's verified parts. Repeating it after any interruption ends in the same catalog and files."""
     with turn(place, "publish") as mine:
         step = _Publish(place, mine)
+        step.note_links()
         exams = outcomes(place)
         for start in range(0, len(exams), BATCH):
             step.batch(exams[start : start + BATCH])
@@ -68,3 +69,119 @@ def publish(place: Place, progress: Progress = silent) -> PublishReport:
         mine.report = step.report()
     report: PublishReport = mine.report
     return report
+
+
+class _Publish:
+    def __init__(self, place: Place, mine: Turn) -> None:
+        self.place, self.mine = place, mine
+        self.verdicts = {v.attempt: v for v in place.read(VERDICTS, Verdict, "verify")}
+        self.published: list[PublishedPart] = []
+        self.quarantined = 0
+
+    def batch(self, exams: Sequence[ExamOutcome]) -> None:
+        """Move, then tell the catalog, 50 exams at once; then note what was not archived."""
+        self.mine.check()
+        moved = [(outcome, part) for outcome in exams for part in outcome.parts if self._moved(outcome, part)]
+        crashpoints.passing("publish.renamed")
+        entries = [self._entry(outcome, part) for outcome, part in moved]
+        answers = self.place.catalog.publish(self.mine.lease, self.place.run, entries)
+        crashpoints.passing("publish.committed")
+        self.published += [_answered(o, p, a) for (o, p), a in zip(moved, answers, strict=True)]
+        for outcome in exams:
+            self._alias_only(outcome)
+            self._note_problems(outcome)
+
+    def _moved(self, outcome: ExamOutcome, part: PartOutcome) -> bool:
+        """Give a verified part its name. One that was refused is set aside with its files."""
+        verdict = self.verdicts.get(part.attempt)
+        why = "it was not verified" if verdict is None else verdict.reason
+        if why is None:
+            try:
+                self._rename(part)
+                return True
+            except Conflict as error:
+                why = str(error)
+        self._quarantine(outcome.folder_id, part.study, QuarantineNote(f"part refused: {why}", kind="part"))
+        self.published.append(PublishedPart(outcome.folder_id, part.study, "refused", part.check, reason=why))
+        return False
+
+    def _rename(self, part: PartOutcome) -> None:
+        for old, new in (*part.apart, (part.attempt, part.path)):
+            try:
+                self.place.store.rename(old, new)
+            except (Exists, Missing):
+                self._reconcile(part, new)
+
+    def _reconcile(self, part: PartOutcome, at: str) -> None:
+        """A name that is taken, or a source that is gone: done before if what lies there is equal. Else keep both."""
+        try:
+            if at == part.path:
+                with Part.open(self.place.store, at) as there:
+                    equal = there.check_digest == part.check
+            else:
+                equal = self.place.store.stat(at).path == at  # its name is its digest; the part's verdict covers it
+        except SdfoError as error:
+            raise Conflict("what lies at the part's name cannot be read", path=at) from error
+        if not equal:
+            raise Conflict("another file lies at the part's name", path=at, expected=part.check)
+
+    def _entry(self, outcome: ExamOutcome, part: PartOutcome) -> PartEntry:
+        with Part.open(self.place.store, part.path) as opened:
+            entry = entry_of(opened, part.path, opened.size, Tier.HDFS, "original")
+        return replace(entry, files=_marks(outcome, part.study))
+
+    def _alias_only(self, outcome: ExamOutcome) -> None:
+        """Studies of which tonight's files hold nothing new."""
+        written = {part.study for part in outcome.parts}
+        for study in sorted({f.study for f in outcome.files if f.alias and f.study} - written):
+            marks = _marks(outcome, study)
+            self.place.catalog.publish_aliases(self.mine.lease, self.place.run, study, marks)
+            self.published.append(PublishedPart(outcome.folder_id, study, "alias"))
+
+    def _note_problems(self, outcome: ExamOutcome) -> None:
+        """Quarantine what was not archived and may need a person: unreadable, changed meanwhile, or a killer."""
+        if any(f.fate is Fate.SET_ASIDE for f in outcome.files):
+            self._quarantine(outcome.folder_id, None, QuarantineNote(outcome.reason or ENGINE, kind=ENGINE))
+            return
+        for file in outcome.files:
+            if file.fate in (Fate.UNREADABLE, Fate.CHANGED):
+                kind = file.fate.name.lower()
+                note = QuarantineNote(file.reason or kind, file.stamp.name, file.ordinal, kind)
+                self._quarantine(outcome.folder_id, None, note)
+
+    def note_links(self) -> None:
+        """Quarantine links that lead out of the SAN, and folders that cannot be listed."""
+        for row in self.place.read(SEEN, Seen, "scan"):
+            for name in row.links:
+                self._quarantine(row.folder_id, None, QuarantineNote("a link leads out of the SAN", name, kind="link"))
+            for name in row.closed:
+                self._quarantine(row.folder_id, None, QuarantineNote("cannot be listed", name, kind="unreadable"))
+
+    def _quarantine(self, folder_id: int, study: str | None, note: QuarantineNote) -> None:
+        self.place.catalog.open_quarantine(self.place.run, note, study=study, folder_id=folder_id)
+        self.quarantined += 1
+
+    def report(self) -> PublishReport:
+        states = [part.state for part in self.published]
+        return PublishReport(
+            parts=len(states),
+            new=states.count("new"),
+            already=states.count("already"),
+            aliases=states.count("alias"),
+            set_aside=sum(not part.committed for part in self.published),
+            quarantined=self.quarantined,
+        )
+
+
+def _marks(outcome: ExamOutcome, study: str) -> tuple[FileMark, ...]:
+    return tuple(
+        FileMark(outcome.folder_id, f.stamp, f.sha256, "alias" if f.alias else "archived")
+        for f in outcome.files
+        if f.study == study and f.fate is Fate.ARCHIVED and f.sha256
+    )
+
+
+def _answered(outcome: ExamOutcome, part: PartOutcome, answer: Published) -> PublishedPart:
+    return PublishedPart(
+        outcome.folder_id, part.study, answer.state, part.check, part.path, answer.ordinal, answer.reason
+    )

@@ -140,6 +140,7 @@ def _tier(place: Place) -> TierRow:
     """Room in the store, and days until it is full at the pace of the last nights."""
     free, total = place.store.free()
     nights = place.catalog.runs(PACE_NIGHTS)
-    written = sum(int(steps["convert"].report.get("bytes", 0)) for steps in nights.values() if "convert" in steps)
+    converted = (place.catalog.steps(night.run).get("convert") for night in nights)
+    written = sum(int(step.report.get("bytes", 0)) for step in converted if step)
     pace = written / len(nights) if nights else 0
     return TierRow(Tier.HDFS, free, total, round(free / pace, 1) if pace else None)

@@ -122,16 +122,29 @@ class _Scan:
             return True  # between the listing of the root and now: no file of it was seen
         first, settled = folder not in self.listings, self._settled(folder, listing)
         self.listings[folder] = listing.digest()
-        folder_id = self.place.catalog.keep_listing(folder, listing, datetime.now(UTC))
+        folder_id = self._keep(folder, listing)
         if first and may_wait:
             return False
         self._count(folder_id, folder, listing, settled)
         return True
 
+    def _keep(self, folder: bytes, listing: Listing) -> int:
+        return self.place.catalog.keep_listing(
+            folder,
+            listing.digest(),
+            listing.newest_ns,
+            listing.folders,
+            len(listing.files),
+            datetime.now(UTC),
+            "receiving",
+        )
+
     def _rests(self, row: SanFolder) -> bool:
         """Whether an archived folder needs no listing tonight: no name came or went, and the last one is recent."""
+        if row.listed_at is None:
+            return False
         recent = datetime.now(UTC) - row.listed_at < timedelta(days=self.place.settings.san.relist_days)
-        return row.state == "archived" and recent and self.place.san.unchanged(row.path, row.folders)
+        return row.state == "archived" and recent and self.place.san.unchanged(row.path, row.dirs)
 
     def _settled(self, folder: bytes, listing: Listing) -> bool:
         age = time.time() - listing.newest_ns / 1e9
@@ -159,15 +172,15 @@ class _Scan:
         )
         if settled and new and not aside:
             self.tasks.append(self._task(folder_id, folder, new, noted))
-        state = "receiving" if not settled else "settled" if new else "archived"
+        rests = not new and listing.seen == len(listing.files)
+        state = "receiving" if not settled else "archived" if rests else "settled"
         self.place.catalog.set_folder_state([folder_id], state)
 
     def _note(
         self, folder_id: int, folder: bytes, listing: Listing, new: list[FileStamp], noted: dict[bytes, SanFile]
     ) -> None:
-        unread = [stamp for stamp in new if stamp.name not in noted or noted[stamp.name].stamp != stamp]
-        seen, attributes = heads.look(self.place.san, folder, unread)
-        self.place.catalog.note_files(folder_id, seen, attributes)
+        unread = [stamp for stamp in new if not _shows(noted.get(stamp.name), stamp)]
+        self.place.catalog.note_files(folder_id, *heads.look(self.place.san, folder, unread))
         here = {stamp.name for stamp in listing.files}
         gone = [name for name, file in noted.items() if name not in here and file.state == "new"]
         self.place.catalog.forget_files(folder_id, gone)
@@ -196,4 +209,9 @@ class _Scan:
 
 
 def _is_archived(known: SanFile | None, stamp: FileStamp) -> bool:
-    return known is not None and known.state in ARCHIVED and known.stamp == stamp
+    return known is not None and known.state in ARCHIVED and _shows(known, stamp)
+
+
+def _shows(known: SanFile | None, stamp: FileStamp) -> bool:
+    """Whether the catalog knows the file as it lies there now."""
+    return known is not None and FileStamp(known.name, known.size, known.mtime_ns, known.ctime_ns) == stamp

@@ -82,9 +82,9 @@ class NightReport:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What the catalog keeps of a report: no name."""
+    """What the catalog keeps of a report: no name. `ok`: it was a good night."""
 
-    good: bool
+    ok: bool
     seen: int
     missing: int
     todo: int

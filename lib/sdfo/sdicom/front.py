@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NoReturn
 
 from sdfo.errors import HeaderMismatch, LengthMismatch, NotSdicom, OutOfRange, SequenceFileError, SequenceFileTruncated
 from sdfo.model import Extent
@@ -69,47 +70,46 @@ def read_front(source: Source) -> Front:
 
 def _places(source: Source, header: Header) -> dict[str, Extent]:
     """Where the seven values lie; their number, names, order and the lengths that are fixed are right."""
-    keys = tuple(key for key, _ in header.metadata)
+    keys, places = tuple(key for key, _ in header.metadata), dict(header.metadata)
     if keys[:1] != KEYS[:1]:
         raise NotSdicom("a SequenceFile, but without sdicom.version", path=source.path, offset=len(PREAMBLE))
-    places = dict(header.metadata)
-    version = places["sdicom.version"]
-    if version.length != len(VERSION) or source.read(version.offset, version.length) != VERSION:
-        raise NotSdicom(
-            "another version of S-DICOM", path=source.path, offset=version.offset, expected=VERSION.decode()
-        )
     if keys != KEYS:
+        version = places["sdicom.version"]
+        _check_version(source, version, source.read(version.offset, min(version.length, 2)))
         raise HeaderMismatch("other pairs in the header", path=source.path, offset=len(PREAMBLE))
     for key in ("sdicom.check", "sdicom.heads.check"):
         if places[key].length != _HEX:
-            raise HeaderMismatch(
-                "length of a digest",
-                path=source.path,
-                offset=places[key].offset,
-                expected=_HEX,
-                found=places[key].length,
-            )
+            _refuse(source, "length of a digest", places[key].offset, _HEX, places[key].length)
     return places
 
 
+def _check_version(source: Source, place: Extent, found: bytes) -> None:
+    if found != VERSION:
+        raise NotSdicom("another version of S-DICOM", path=source.path, offset=place.offset, expected=VERSION.decode())
+
+
 def _front(source: Source, header: Header, places: dict[str, Extent]) -> Front:
-    study, folder, index, check = (
-        source.read(places[key].offset, places[key].length)
-        for key in ("sdicom.study", "sdicom.folder", "sdicom.index", "sdicom.check")
-    )
+    version, study, folder, index, check = _values(source, [places[key] for key in KEYS[:5]])
+    _check_version(source, places["sdicom.version"], version)
     computed = check_of(study, folder, index)
     if check != computed.encode():
-        offset, found = places["sdicom.check"].offset, check.decode("ascii", "replace")
-        raise HeaderMismatch("sdicom.check", path=source.path, offset=offset, expected=computed, found=found)
-    if header.sync != sync_of(computed):
-        raise HeaderMismatch(
-            "the sync marker", path=source.path, offset=header.end - len(header.sync), expected=sync_of(computed).hex(),
-            found=header.sync.hex(),
-        )  # fmt: skip
+        _refuse(source, "sdicom.check", places["sdicom.check"].offset, computed, check.decode("ascii", "replace"))
+    if header.sync != (sync := sync_of(computed)):
+        _refuse(source, "the sync marker", header.end - len(sync), sync.hex(), header.sync.hex())
     try:
         names = study.decode(), unescape_name(folder.decode())
     except UnicodeDecodeError as error:
         raise HeaderMismatch("study or folder is not UTF-8", path=source.path) from error
     decoded = decode_index(index, source.path)
-    heads, heads_check = places["sdicom.heads"], places["sdicom.heads.check"]
-    return Front(*names, decoded, computed, header.sync, heads, heads_check, header.end)
+    return Front(*names, decoded, computed, sync, places["sdicom.heads"], places["sdicom.heads.check"], header.end)
+
+
+def _refuse(source: Source, what: str, offset: int, expected: object, found: object) -> NoReturn:
+    raise HeaderMismatch(what, path=source.path, offset=offset, expected=expected, found=found)
+
+
+def _values(source: Source, places: list[Extent]) -> list[bytes]:
+    """The values at `places`, which follow one another: by one read."""
+    start = places[0].offset
+    data = source.read(start, places[-1].end - start)
+    return [data[place.offset - start : place.end - start] for place in places]

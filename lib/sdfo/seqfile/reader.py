@@ -44,7 +44,7 @@ class Reader:
         window = Window(self.source, 0)
         return {key: window.read(place.offset, place.length) for key, place in self.header.metadata}
 
-    def keys(self, start: int = 0, end: int | None = None) -> Iterator[Entry]:
+    def entries(self, start: int = 0, end: int | None = None) -> Iterator[Entry]:
         """The records of the split [start, end); values are skipped by their length."""
         return self._entries(Window(self.source, _KEYS_AHEAD), start, end)
 

@@ -152,7 +152,7 @@ class Store(ABC):
 
     def put(self, path: str, data: bytes) -> None:
         """A small private file, whole and durable, visible under its name only when complete. Never over another."""
-        attempt = f"{path}.{secrets.token_hex(8)}.part"
+        attempt = f"{checked(path)}.{secrets.token_hex(8)}.part"
         with self.create(attempt, private=True) as sink:
             sink.write(data)
         try:

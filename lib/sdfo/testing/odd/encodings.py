@@ -19,7 +19,6 @@ _SYNTAXES = {
     "MR_small_implicit.dcm": "implicit VR",
     "MR_small_expb.dcm": "big endian",
     "SC_rgb_small_odd_big_endian.dcm": "big endian, 27 bytes of pixels",
-    "image_dfl.dcm": "deflated",
     "MR_small_padded.dcm": "padding after the pixels",
     "CT_small.dcm": "data set trailing padding",
     "SC_rgb_jpeg_dcmtk.dcm": "JPEG",
@@ -35,12 +34,14 @@ _SYNTAXES = {
     "SC_ybr_full_422_uncompressed.dcm": "YBR_FULL_422: two samples a pixel",
     "rtdose_expb.dcm": "big endian, 32 bits, 15 frames",
     "liver_1frame.dcm": "one bit a pixel",
-    "badVR.dcm": "a value that its VR does not allow",
-    "nested_priv_SQ.dcm": "private sequences, no UIDs",
-    "UN_sequence.dcm": "a sequence of VR UN",
+}
+_LACKING = {
+    "badVR.dcm": "its Number of Frames is no number",
+    "nested_priv_SQ.dcm": "pixel data of unknown rows and columns, no UIDs",
+    "UN_sequence.dcm": "an image class without pixel data",
+    "no_meta_group_length.dcm": "an image class without pixel data, File Meta Information without its length",
 }
 _BARE = {
-    "no_meta.dcm": "explicit VR",
     "ExplVR_BigEndNoMeta.dcm": "big endian",
     "ExplVR_LitEndNoMeta.dcm": "explicit VR, other tags first",
     "rtstruct.dcm": "implicit VR",
@@ -61,7 +62,12 @@ def syntaxes(tree: Builder) -> None:
     for number, (name, note) in enumerate(_SYNTAXES.items()):
         data = surgery.renamed(shipped(name).read_bytes(), series.study_uid, number)
         tree.file(folder, name.encode(), data, Kind.DICOM, note)
-    tree.file(folder, b"deflated.dcm", _deflated(next(series.images(1, first=3))), Kind.DICOM, "deflated, ours")
+    for number, (name, note) in enumerate(_LACKING.items(), 100):
+        data = surgery.renamed(shipped(name).read_bytes(), series.study_uid, number)
+        tree.file(folder, name.encode(), data, Kind.DAMAGED, note)
+    tree.file(folder, b"deflated.dcm", _deflated(next(series.images(1, first=3))), Kind.DICOM, "deflated")
+    data = shipped("image_dfl.dcm").read_bytes()
+    tree.file(folder, b"image_dfl.dcm", data, None, "deflated, and after it gzip's trailer of CRC-32 and length")
 
 
 def _deflated(data: bytes) -> bytes:
@@ -80,7 +86,7 @@ def bare(tree: Builder) -> None:
     """Without preamble, without File Meta Information: not PS3.10, and read by everyone."""
     folder = b"bare data sets"
     series = tree.series()
-    images = list(series.images(5))
+    images = list(series.images(6))
     tree.whole(folder, images[:2])
     tree.file(folder, b"no-preamble.dcm", images[2][132:], Kind.DICOM, "begins with the group length of its meta")
     tree.file(folder, b"no-meta.dcm", images[3][surgery.meta_end(images[3]) :], Kind.DICOM, "begins with its data set")
@@ -88,8 +94,8 @@ def bare(tree: Builder) -> None:
     for number, (name, note) in enumerate(_BARE.items()):
         data = surgery.renamed(shipped(name).read_bytes(), series.study_uid, number)
         tree.file(folder, name.encode(), data, Kind.DICOM, f"no File Meta Information: {note}")
-    data = shipped("no_meta_group_length.dcm").read_bytes()
-    tree.file(folder, b"no_meta_group_length.dcm", data, Kind.DICOM, "File Meta Information without its length")
+    without_length = surgery.PREAMBLE + images[5][144:]
+    tree.file(folder, b"no-group-length.dcm", without_length, Kind.DICOM, "File Meta Information without its length")
 
 
 def icons(tree: Builder) -> None:

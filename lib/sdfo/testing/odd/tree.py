@@ -73,8 +73,17 @@ class Builder:
         self._folders.add(folder)
         return path
 
-    def file(self, folder: bytes, name: bytes, data: bytes | Iterable[bytes], kind: Kind, note: str = "",
-             *, fate: Fate = Fate.ARCHIVED, study: str | None = None) -> None:  # fmt: skip
+    def file(
+        self,
+        folder: bytes,
+        name: bytes,
+        data: bytes | Iterable[bytes],
+        kind: Kind | None,
+        note: str = "",
+        *,
+        fate: Fate = Fate.ARCHIVED,
+        study: str | None = None,
+    ) -> None:
         """A regular file with these bytes, expected to become this."""
         path = os.path.join(self.folder(folder), name)
         os.makedirs(os.path.dirname(path), exist_ok=True)

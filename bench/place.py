@@ -1,0 +1,112 @@
+"""Where the bench works: one temporary folder with a SAN, a store and exams, on the file system of the checkout."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from sdfo import conf
+from sdfo.model import ExamTask
+from sdfo.nightly.job import Job
+from sdfo.nightly.local import LocalEngine
+from sdfo.stores import LocalStore
+from sdfo.testing.demo import copy_exam
+from sdfo.testing.exams import make_exam, real_exams, real_exams_root
+from sdfo.tiers.san import San
+
+_SETTINGS = """
+san.root = "san"
+hdfs.root = "hdfs"
+catalog.url = "sqlite:///catalog.db"
+nearline.root = "nearline"
+tape.root = "tape"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """A folder of the SAN, as the archive sees it (`task`) and as anyone does (`paths`)."""
+
+    task: ExamTask
+    paths: tuple[Path, ...]
+
+
+class Place:
+    """`settings` is the file that other processes are given."""
+
+    def __init__(self, top: Path) -> None:
+        self.top, self.settings = top, top / "bench.toml"
+        self.settings.write_text(_SETTINGS)
+        self.loaded = conf.load(self.settings)
+        self.san = San(self.loaded.san.root)
+        self.san_id = self.san.adopt()
+        self.store = LocalStore(top / "hdfs")
+        self._runs = 0
+
+    def exam(
+        self, slices: int, modality: Literal["CT", "MR"], size: int, head: Literal["small", "siemens"] = "small"
+    ) -> Exam:
+        """A generated exam, made when it is first asked for; asked for again, it is the same."""
+        name = f"{modality}-{size}-{head}-{slices}"
+        folder = self.top / "san" / name
+        if not folder.exists():
+            make_exam(folder, slices=slices, modality=modality, seed=slices, size=size, head_bytes=head)
+        return self.known(name)
+
+    def mr_exam(self, slices: int) -> Exam:
+        """The real Siemens MR where the environment has it, a generated one of `slices` otherwise."""
+        root = real_exams_root()
+        for exam in real_exams(root) if root else ():
+            if exam.name == "mr-mprage":
+                copy_exam(exam, self.top / "san")
+                return self.known(exam.name)
+        return self.exam(slices, "MR", 256, "siemens")
+
+    def known(self, name: str) -> Exam:
+        files = self.san.list(name.encode()).files
+        task = ExamTask(1, name.encode(), files)
+        return Exam(task, tuple(self.top / "san" / name / os.fsdecode(f.name) for f in files))
+
+    def job(self) -> Job:
+        """A run of its own: no attempt meets another's."""
+        self._runs += 1
+        return Job(self.loaded, f"run-{self._runs}", self.san_id)
+
+    def archived(self, exam: Exam) -> str:
+        """The exam's S-DICOM file in the store, for the rows that read it."""
+        (outcome,) = LocalEngine(0).convert(self.job(), [exam.task])
+        (part,) = outcome.parts
+        self.store.rename(part.attempt, part.path)
+        return part.path
+
+    def target(self) -> Path:
+        """A new file's name, for a reference to write to."""
+        folder = self.top / "bare"
+        folder.mkdir(exist_ok=True)
+        self._runs += 1
+        return folder / f"{self._runs}"
+
+    def timed(self, work: Callable[[], object]) -> float:
+        """Seconds of `work`, on a quiet disk: what earlier ones wrote is away, and its removal is written too."""
+        for folder in ("bare", "hdfs/attempts"):
+            shutil.rmtree(self.top / folder, ignore_errors=True)
+        (self.top / "bare").mkdir()
+        os.sync()
+        began = time.perf_counter()
+        work()
+        return time.perf_counter() - began
+
+
+@contextmanager
+def place(parent: Path) -> Iterator[Place]:
+    """A place below `parent`, which is gone afterwards."""
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=parent) as top:
+        yield Place(Path(top))

@@ -1,0 +1,49 @@
+"""The catalog: what exists and where, over all tiers.
+
+SQLite for one machine, PostgreSQL for real; the same code and the same tests for both. Executors never write to it and
+never get its URL.
+"""
+
+from __future__ import annotations
+
+from sdfo.catalog.attributes import SeriesAttributes, StudyAttributes
+from sdfo.catalog.availability import Availability
+from sdfo.catalog.catalog import Catalog
+from sdfo.catalog.copies import CopyRow, PartRow
+from sdfo.catalog.entries import FileMark, InstanceEntry, PartEntry
+from sdfo.catalog.headers import entry_of, study_attributes
+from sdfo.catalog.leases import Lease
+from sdfo.catalog.marks import Alias
+from sdfo.catalog.publish import Published
+from sdfo.catalog.quarantine import QuarantineNote, QuarantineRow
+from sdfo.catalog.queries import Query, StudyRow
+from sdfo.catalog.rebuild import RebuildReport, rebuild
+from sdfo.catalog.runs import RunRow, StepRow
+from sdfo.catalog.san import SanFile, SanFolder
+
+__all__ = [
+    "Alias",
+    "Availability",
+    "Catalog",
+    "CopyRow",
+    "FileMark",
+    "InstanceEntry",
+    "Lease",
+    "PartEntry",
+    "PartRow",
+    "Published",
+    "QuarantineNote",
+    "QuarantineRow",
+    "Query",
+    "RebuildReport",
+    "RunRow",
+    "SanFile",
+    "SanFolder",
+    "SeriesAttributes",
+    "StepRow",
+    "StudyAttributes",
+    "StudyRow",
+    "entry_of",
+    "rebuild",
+    "study_attributes",
+]

@@ -1,0 +1,244 @@
+"""The catalog as callers see it: every promise it makes, on one page. The work is done by the modules it names.
+
+A catalog is told where the state journal lies (`journal`, the store at `hdfs.root`) by whoever changes what files cannot
+know: without it those calls are refused, for what they would keep could not be rebuilt. Queries need none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from sdfo.catalog import copies, leases, locations, marks, publish, quarantine, queries, runs, san
+from sdfo.catalog.attributes import StudyAttributes
+from sdfo.catalog.copies import CopyRow, PartRow
+from sdfo.catalog.engine import Database, clock
+from sdfo.catalog.entries import FileMark, PartEntry
+from sdfo.catalog.journal import Line, append
+from sdfo.catalog.leases import Lease
+from sdfo.catalog.marks import Alias
+from sdfo.catalog.publish import Published
+from sdfo.catalog.quarantine import QuarantineNote, QuarantineRow
+from sdfo.catalog.queries import Place, Query, StudyRow
+from sdfo.catalog.runs import RunRow, StepRow
+from sdfo.catalog.san import Dirs, SanFile, SanFolder
+from sdfo.errors import CatalogError
+from sdfo.model import Location
+from sdfo.stores import Store
+
+TTL_SECONDS = 300
+"""How long a lease lasts without being renewed: ten renewals, and a short night's sleep for a laptop."""
+
+
+class Catalog:
+    """What exists and where, over all tiers. Constructing opens nothing; usable after a fork and from any thread.
+
+    Each call is one transaction. `CatalogError` if the schema is not this code's.
+    """
+
+    def __init__(self, url: str, journal: Store | None = None) -> None:
+        self.database = Database(url)
+        self._journal = journal
+
+    def upgrade(self) -> None:
+        """Create the catalog, or bring it to this code's schema."""
+        from sdfo.catalog.migrations import upgrade
+
+        upgrade(self.database)
+
+    def close(self) -> None:
+        """Give back this process's connections; the next call opens new ones."""
+        self.database.close()
+
+    @contextmanager
+    def _recording(self, token: int = 0) -> Iterator[tuple[Connection, list[Line]]]:
+        """A transaction whose lines are in the journal before it is committed."""
+        if self._journal is None:
+            raise CatalogError("this catalog was opened without the store of its state journal: it can only be asked")
+        with self.database.write() as conn:
+            lines: list[Line] = []
+            yield conn, lines
+            if lines:
+                append(self._journal, clock(conn), token, lines)
+
+    # Leases: leases.py
+
+    def take_lease(self, name: str, run: str, holder: str, ttl: float = TTL_SECONDS) -> Lease:
+        """The next token of `name` for a step of `run`; `LeaseHeld` while another run holds it."""
+        with self.database.write() as conn:
+            return leases.take(conn, name, run, holder, ttl)
+
+    def renew(self, lease: Lease, ttl: float = TTL_SECONDS) -> Lease:
+        """The lease with its new end; `Fenced` if it is no longer the newest."""
+        with self.database.write() as conn:
+            return leases.renew(conn, lease, ttl)
+
+    def check(self, lease: Lease) -> None:
+        """`Fenced` if it is no longer the newest. One that expired and that nobody took is still good."""
+        with self.database.read() as conn:
+            leases.check(conn, lease)
+
+    def release(self, lease: Lease) -> None:
+        """Give it back; nothing happens if it is no longer the newest."""
+        with self.database.write() as conn:
+            leases.release(conn, lease)
+
+    def lease_holder(self, name: str) -> Lease | None:
+        """Who is at work under `name` now."""
+        with self.database.read() as conn:
+            return leases.holder(conn, name)
+
+    # Runs: runs.py
+
+    def start_run(self, run: str, engine: str) -> None:
+        with self.database.write() as conn:
+            runs.start(conn, run, engine, clock(conn))
+
+    def note_step(self, run: str, step: str, state: str, report: dict[str, Any] | None = None) -> None:
+        """`state`: started, done or failed. `report` is what JSON can hold; a night is good whose step `report` says ok."""
+        with self._recording() as (conn, lines):
+            line = runs.note(conn, run, step, state, report or {}, clock(conn))
+            lines += [line] if line else []
+
+    def steps(self, run: str) -> dict[str, StepRow]:
+        """By step, in the order in which they started."""
+        with self.database.read() as conn:
+            return runs.steps(conn, run)
+
+    def runs(self, limit: int = 50) -> list[RunRow]:
+        """Newest first."""
+        with self.database.read() as conn:
+            return runs.newest(conn, limit)
+
+    def last_good_night(self) -> datetime | None:
+        """When the newest night ended whose report is `ok`."""
+        with self.database.read() as conn:
+            return runs.last_good_night(conn)
+
+    # The SAN: san.py
+
+    def folders(self) -> dict[bytes, SanFolder]:
+        """By path, relative to the SAN root."""
+        with self.database.read() as conn:
+            return san.folders(conn)
+
+    def folder(self, path: bytes) -> int:
+        """The folder's id; one that is new is kept as never listed."""
+        with self.database.write() as conn:
+            return san.ensure_folder(conn, path)
+
+    def keep_listing(
+        self,
+        path: bytes,
+        listing: str,
+        newest_ns: int,
+        dirs: Dirs,
+        files: int,
+        at: datetime,
+        state: str,
+    ) -> int:
+        """Put this listing in the place of the folder's last; the folder's id."""
+        with self.database.write() as conn:
+            return san.keep_listing(conn, path, listing, newest_ns, dirs, files, at, state)
+
+    def set_folder_state(self, ids: Iterable[int], state: str) -> None:
+        with self.database.write() as conn:
+            san.set_folder_state(conn, ids, state)
+
+    def files(self, folder_id: int) -> dict[bytes, SanFile]:
+        """By name, relative to the folder."""
+        with self.database.read() as conn:
+            return san.files(conn, folder_id)
+
+    def note_files(self, folder_id: int, files: Sequence[SanFile], attributes: Sequence[StudyAttributes] = ()) -> None:
+        """Keep new files and what their heads say, so that they are found before their first night."""
+        with self.database.write() as conn:
+            san.note_files(conn, folder_id, files, attributes, clock(conn))
+
+    def forget_files(self, folder_id: int, names: Iterable[bytes]) -> None:
+        """These are gone from the SAN: rows of files never archived go too, the others become `freed`."""
+        with self.database.write() as conn:
+            san.forget_files(conn, folder_id, names)
+
+    def digests(self, studies: Iterable[str]) -> dict[str, set[str]]:
+        """SHA-256 of every record these studies hold."""
+        with self.database.read() as conn:
+            return san.digests(conn, studies)
+
+    # Publishing: publish.py
+
+    def publish(self, lease: Lease, run: str, entries: Sequence[PartEntry]) -> list[Published]:
+        """All of it in one transaction under the lease's token: `Fenced`, and nothing changed, if a later step took over.
+
+        An exam that conflicts is set aside and the others are committed. Publishing again is `already`.
+        """
+        with self._recording(lease.token) as (conn, lines):
+            leases.check(conn, lease)
+            results, new = publish.publish(conn, run, entries, clock(conn))
+            lines += new
+            return results
+
+    def publish_aliases(self, lease: Lease, run: str, study: str, files: Sequence[FileMark]) -> None:
+        """SAN files whose bytes the study holds already, where no part is new."""
+        with self._recording(lease.token) as (conn, lines):
+            leases.check(conn, lease)
+            lines.append(marks.add_aliases(conn, run, study, files, clock(conn)))
+
+    def aliases(self, study: str) -> list[Alias]:
+        with self.database.read() as conn:
+            return marks.aliases(conn, study)
+
+    # Questions: queries.py, locations.py, copies.py
+
+    def find(self, query: Query, limit: int | None = None, after: Place | None = None) -> Iterator[StudyRow]:
+        """Online, near-line, offline; chronological in each. `after`: the `place` of the last study of the page before."""
+        return queries.find(self.database, query, limit, after)
+
+    def locate(self, uid: str) -> list[Location]:
+        """Every copy of every file of a study, series or instance, cheapest first; empty if nothing answers to the UID."""
+        with self.database.read() as conn:
+            return locations.locate(conn, uid)
+
+    def parts(self, study: str) -> list[PartRow]:
+        """In the order in which they were published."""
+        with self.database.read() as conn:
+            return copies.parts(conn, study)
+
+    def copies(self, part_id: int) -> list[CopyRow]:
+        """Cheapest tier first."""
+        with self.database.read() as conn:
+            return copies.copies(conn, part_id)
+
+    def mark_copy(self, part_id: int, tier: str, state: str) -> None:
+        """`state`: written, verified, damaged or retired; `NotFound` if the part has no copy on this tier."""
+        with self._recording() as (conn, lines):
+            lines.append(copies.mark(conn, part_id, tier, state, clock(conn)))
+
+    def known_paths(self, tier: str) -> set[str]:
+        """Every path on this tier that the catalog answers for."""
+        with self.database.read() as conn:
+            return copies.known_paths(conn, tier)
+
+    # Quarantine: quarantine.py
+
+    def quarantine(self, state: str | None = "open") -> list[QuarantineRow]:
+        """Entries in this state, or in any (None), oldest first."""
+        with self.database.read() as conn:
+            return quarantine.entries(conn, state)
+
+    def open_quarantine(self, run: str, note: QuarantineNote, *, study: str | None, folder_id: int | None) -> int:
+        """The entry's id; the one that is there if the same was set aside before and not released since."""
+        with self._recording() as (conn, lines):
+            entry_id, line = quarantine.open_entry(conn, run, study, folder_id, note, clock(conn))
+            lines += [line] if line else []
+            return entry_id
+
+    def resolve_quarantine(self, entry_id: int, decision: str) -> None:
+        """`accepted`: the archived bytes are final. `released`: the next scan reads the file again."""
+        with self._recording() as (conn, lines):
+            line = quarantine.resolve(conn, entry_id, decision, clock(conn))
+            lines += [line] if line else []

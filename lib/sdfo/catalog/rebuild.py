@@ -1,0 +1,224 @@
+"""A lost catalog, built again from the S-DICOM files and the state journal beside them.
+
+The journal is replayed in the order in which it was written; a part's line stands for publishing what its file says now.
+What neither knows: SAN files not yet archived and the folders' last listings, which the next scan reads anyway, and
+leases, because nobody is at work. Nothing is written to the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from dataclasses import replace as replace_fields
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.exc import IntegrityError
+
+from sdfo.catalog import copies, journal, marks, publish, quarantine, runs, san, tables
+from sdfo.catalog.catalog import Catalog
+from sdfo.catalog.engine import batched, clock, kind_of
+from sdfo.catalog.entries import FileMark, PartEntry
+from sdfo.catalog.headers import entry_of
+from sdfo.catalog.journal import Line, as_name, moment
+from sdfo.catalog.publish import Origin
+from sdfo.catalog.quarantine import note_of
+from sdfo.catalog.runs import StepRow
+from sdfo.errors import CatalogError, LeaseHeld, SdfoError
+from sdfo.model import FileStamp, Tier
+from sdfo.sdicom import Part
+from sdfo.stores import Store
+
+PARTS = "exams"
+"""The folder of the store with all S-DICOM files (architecture: a part is named by its content)."""
+
+_BATCH = 50  # parts in one transaction
+
+RUN = "rebuild"
+"""The run in whose name a part is published that the journal does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildReport:
+    """`unknown`: parts without a line in the journal, published as the newest of their study. `missing`: parts with a line
+    and without a file. `refused`: files that cannot be read, and why. A person looks at the last two."""
+
+    parts: int
+    lines: int
+    unknown: tuple[str, ...]
+    missing: tuple[str, ...]
+    refused: tuple[str, ...]
+
+
+def rebuild(catalog: Catalog, store: Store, *, replace: bool = False) -> RebuildReport:
+    """Fill the catalog from `store`, the one at `hdfs.root`. One that holds anything is refused, or emptied by `replace`.
+
+    Interrupted, it leaves a part of the catalog: begin again with `replace`.
+    """
+    catalog.upgrade()
+    with catalog.database.write() as conn:
+        _empty(conn, replace)
+    found = {stat.path: stat for stat in store.list(PARTS) if stat.path.endswith(".sdicom")}
+    planned = _planned(store)
+    replay = _Replay(store, found.keys(), planned)
+    for batch in batched(enumerate(journal.read(store)), _BATCH):
+        with catalog.database.write() as conn:
+            for number, (_, line) in batch:
+                replay.line(conn, number, line)
+    rest = sorted(found.keys() - replay.done - replay.refused.keys(), key=lambda path: (found[path].modified, path))
+    for paths in batched(rest, _BATCH):
+        with catalog.database.write() as conn:
+            for path in paths:
+                replay.unknown(conn, path)
+    return replay.report(planned.keys() - found.keys(), rest)
+
+
+class _Replay:
+    """Lines and files into rows. `planned`: by path, the line that published the part, and its ordinal."""
+
+    def __init__(self, store: Store, found: Collection[str], planned: Mapping[str, _Planned]) -> None:
+        self._store, self._found, self._planned = store, found, planned
+        self.done: set[str] = set()
+        self.refused: dict[str, str] = {}
+        self._lines = 0
+
+    def line(self, conn: Connection, number: int, line: Line) -> None:
+        self._lines += 1
+        if line["what"] == "part":
+            self._part(conn, number, line)
+        else:
+            _REPLAYED[line["what"]](conn, line)
+
+    def _part(self, conn: Connection, number: int, line: Line) -> None:
+        """The part is published by its own line; any other only says more about its SAN files."""
+        path, plan = line["path"], self._planned[line["path"]]
+        if path not in self._found or (number != plan.line and path not in self.done):
+            return
+        entry = self._entry(path, line["tier"], line["codec"])
+        if entry is not None:
+            own = {each.name: each.sha256 for each in entry.instances}
+            entry = replace_fields(entry, files=_marks(conn, line, own))
+            self._publish(conn, line["run"], entry, Origin(_at(line), plan.ordinal, opens=False))
+
+    def unknown(self, conn: Connection, path: str) -> None:
+        entry = self._entry(path, Tier.HDFS, "original")
+        if entry is not None:
+            self._publish(conn, RUN, entry, Origin(clock(conn), verified=False))
+
+    def _entry(self, path: str, tier: str, codec: str) -> PartEntry | None:
+        try:
+            with Part.open(self._store, path) as part:
+                return entry_of(part, path, part.size, tier, codec)
+        except SdfoError as error:
+            self.refused[path] = str(error)
+            return None
+
+    def _publish(self, conn: Connection, run: str, entry: PartEntry, origin: Origin) -> None:
+        try:
+            with conn.begin_nested():
+                publish.one(conn, run, entry, origin)
+        except IntegrityError as error:
+            self.refused[entry.path] = f"the catalog refused a row ({kind_of(error)})"
+        else:
+            self.done.add(entry.path)
+
+    def report(self, missing: Iterable[str], unknown: Iterable[str]) -> RebuildReport:
+        return RebuildReport(
+            parts=len(self.done),
+            lines=self._lines,
+            unknown=tuple(path for path in unknown if path in self.done),
+            missing=tuple(sorted(missing)),
+            refused=tuple(sorted(self.refused.values())),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    line: int
+    ordinal: int | None
+
+
+def _planned(store: Store) -> dict[str, _Planned]:
+    """Which line publishes each part: its last as `new`, for one before it died with its transaction. Of two parts that were
+    given one ordinal, so did the first; it gets the next that is free."""
+    planned: dict[str, _Planned] = {}
+    owners: dict[tuple[str, int], str] = {}
+    for number, (_, line) in enumerate(journal.read(store)):
+        if line["what"] == "part" and (line["state"] == "new" or line["path"] not in planned):
+            planned[line["path"]] = _Planned(number, line["ordinal"])
+            owners[line["study"], line["ordinal"]] = line["path"]
+    owned = set(owners.values())
+    return {path: plan if path in owned else _Planned(plan.line, None) for path, plan in planned.items()}
+
+
+def _empty(conn: Connection, replace: bool) -> None:
+    """Leases stay: no token is given twice."""
+    held = conn.execute(
+        select(tables.lease).where(tables.lease.c.run != "", tables.lease.c.expires > clock(conn))
+    ).first()
+    if held is not None:
+        raise LeaseHeld(f"run {held.run} is at work: it holds the lease {held.name}", found=held.run)
+    filled = [table for table in reversed(tables.metadata.sorted_tables) if table is not tables.lease]
+    if not replace and any(conn.execute(select(table).limit(1)).first() is not None for table in filled):
+        raise CatalogError("the catalog is not empty", next_command="sdfo catalog rebuild into a new catalog.url")
+    for table in filled:
+        conn.execute(delete(table))
+
+
+def _marks(conn: Connection, line: Line, own: Mapping[bytes, str]) -> tuple[FileMark, ...]:
+    """The SAN files of a line. `own`: SHA-256 by name of the part's records, which the journal does not repeat."""
+    found = []
+    for folder, rows in line["files"].items():
+        folder_id = san.ensure_folder(conn, as_name(folder))
+        for name, size, mtime_ns, ctime_ns, first_seen, *more in rows:
+            stamp = FileStamp(as_name(name), size, mtime_ns, ctime_ns)
+            state, sha256, *known = more or ["archived", own[stamp.name]]
+            found.append(FileMark(folder_id, stamp, sha256, state, moment(first_seen), *known))
+    return tuple(found)
+
+
+def _alias(conn: Connection, line: Line) -> None:
+    marks.mark_files(conn, line["study"], _marks(conn, line, {}), {}, _at(line))
+
+
+def _quarantine(conn: Connection, line: Line) -> None:
+    quarantine.open_entry(conn, line["run"], line["study"], _folder_id(conn, line), note_of(line), _at(line))
+
+
+def _decision(conn: Connection, line: Line) -> None:
+    _quarantine(conn, line)  # opened by a rebuild, it has no line of its own
+    entry_id = quarantine.find(conn, line["study"], _folder_id(conn, line), note_of(line), ("open",))
+    decided = moment(line["decided"])
+    if entry_id is not None and decided is not None:
+        quarantine.resolve(conn, entry_id, line["decision"], decided)
+
+
+def _folder_id(conn: Connection, line: Line) -> int | None:
+    return None if line["folder"] is None else san.ensure_folder(conn, as_name(line["folder"]))
+
+
+def _copy(conn: Connection, line: Line) -> None:
+    part = tables.part.c
+    this = select(part.id).where(part.study == line["study"], part.check == line["check"])
+    part_id = conn.execute(this).scalar()
+    if part_id is not None:
+        copies.mark(conn, part_id, line["tier"], line["state"], _at(line))
+
+
+def _outcome(conn: Connection, line: Line) -> None:
+    runs.start(conn, line["run"], line["engine"], datetime.fromisoformat(line["run_started"]))
+    started, ended = datetime.fromisoformat(line["started"]), datetime.fromisoformat(line["ended"])
+    runs.put(conn, line["run"], StepRow(line["step"], line["state"], started, ended, line["report"]))
+
+
+def _at(line: Line) -> datetime:
+    return datetime.fromisoformat(line["at"])
+
+
+_REPLAYED: dict[str, Callable[[Connection, Line], None]] = {
+    "alias": _alias,
+    "quarantine": _quarantine,
+    "decision": _decision,
+    "copy": _copy,
+    "outcome": _outcome,
+}

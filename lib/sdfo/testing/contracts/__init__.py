@@ -1,0 +1,1 @@
+"""A contract suite per interface: pytest classes that each implementation inherits and must pass."""

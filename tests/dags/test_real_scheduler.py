@@ -1,0 +1,96 @@
+"""The night in a running Airflow: `airflow standalone`, with its scheduler, its pools and its pages."""
+
+import json
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+import pytest
+
+from sdfo.testing.exams import make_exam
+
+pytestmark = [pytest.mark.airflow, pytest.mark.long]
+T = TypeVar("T")
+PAGES = Path(__file__).resolve().parents[2] / "scripts" / "airflow-pages"
+
+
+def wait_for(what: str, seconds: float, ask: Callable[[], T]) -> T:
+    """The first answer that is not empty; asked once a second."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if answer := ask():
+            return answer
+        time.sleep(1)
+    pytest.fail(f"no {what} within {seconds} s")
+
+
+@pytest.fixture(scope="module")
+def port() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def standalone(airflow, archive, port: str) -> Iterator[psutil.Process]:
+    """Airflow as `make airflow` opens it, over an archive whose SAN holds one exam."""
+    make_exam(archive.san / "exam", slices=4, modality="CT", seed=9, size=64)
+    env = airflow.env(SDFO_CONF=str(archive.settings), SDFO_AIRFLOW_PORT=port)
+    log = airflow.home / "standalone.log"
+    with open(log, "wb") as out:
+        started = subprocess.Popen([PAGES], env=env, stdout=out, stderr=out, start_new_session=True)
+    process = psutil.Process(started.pid)
+    try:
+        wait_for("healthy Airflow", 120, lambda: set(health(port).values()) == {"healthy"})
+        yield process
+    finally:
+        family = [process, *process.children(recursive=True)]
+        process.send_signal(signal.SIGINT)
+        for left in psutil.wait_procs(family, timeout=30)[1]:
+            left.kill()
+        print(log.read_text(encoding="utf-8", errors="replace")[-20_000:])
+
+
+def health(port: str) -> dict[str, str]:
+    """What each part of Airflow says of itself; empty while the pages are not up."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v2/monitor/health", timeout=5) as answer:
+            return {name: part["status"] for name, part in json.load(answer).items()}
+    except OSError:
+        return {}
+
+
+def test_the_pages_answer_on_loopback_only(standalone: psutil.Process, port: str) -> None:
+    """The first page comes, and no part of Airflow listens on another address."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as page:
+        assert page.status == 200
+    family = (standalone, *standalone.children(recursive=True))
+    sockets = [socket for process in family for socket in process.net_connections()]
+    assert {s.laddr.ip for s in sockets if s.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
+
+
+def test_the_login_is_printed(standalone: psutil.Process, airflow) -> None:
+    """What `make airflow` prints is the password that Airflow keeps."""
+    passwords = json.loads((airflow.home / "simple_auth_manager_passwords.json.generated").read_text())
+    assert f"password      {passwords['admin']}\n" in (airflow.home / "standalone.log").read_text()
+
+
+def test_the_scheduler_runs_the_night(standalone: psutil.Process, airflow, archive) -> None:
+    """Switched on and triggered, the DAG runs to its end: pool and connection are there, and it is a good night."""
+    wait_for("DAG", 60, lambda: airflow.json("dags", "list"))
+    for words in (["unpause", "--yes"], ["trigger", "--run-id", "by-hand"]):
+        done = airflow("dags", *words, "nightly_archive")
+        assert done.returncode == 0, done.stdout
+
+    def ended() -> list[str]:
+        runs = airflow.json("dags", "list-runs", "nightly_archive")
+        return [run["state"] for run in runs if run["run_id"] == "by-hand" and run["state"] in ("success", "failed")]
+
+    assert wait_for("end of the night", 300, ended) == ["success"]
+    assert archive.report("by-hand")["good"]
