@@ -5,26 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bench import bare
-from bench.place import Exam, Place
+from bench.place import Exam, Place, only_part
 from bench.rows import Goal, Row, interleaved, speed
+from bench.sizes import Sizes
 from sdfo import converter
-from sdfo.converter import Desk
-from sdfo.model import ExamOutcome
 from sdfo.nightly.local import LocalEngine
 
 _GOAL = Goal("≥", 0.90)
 
 
-def rows(place: Place, rounds: int, slices: int) -> Iterator[Row]:
-    for what, exam in (("CT", place.exam(slices, "CT", 512)), ("MR, heads of 100 KB", place.mr_exam(slices))):
+def rows(place: Place, sizes: Sizes) -> Iterator[Row]:
+    for what, exam in (("CT", place.ct(sizes.exam)), ("MR, heads of 100 KB", place.mr(sizes.exam))):
         ours, loop = interleaved(
-            rounds,
+            sizes.rounds,
             lambda e=exam: place.timed(lambda: whole(place, e)),
             lambda e=exam: place.timed(lambda: bare.three_times(e.paths, place.target())),
         )
         yield speed(f"conversion ({what}): describe, merge, verify : loop that reads 3 ×, writes", ours, loop, _GOAL)
         ours, copied = interleaved(
-            rounds,
+            sizes.rounds,
             lambda e=exam: merge(place, e),
             lambda e=exam: place.timed(lambda: bare.copy(e.paths, place.target())),
         )
@@ -34,20 +33,13 @@ def rows(place: Place, rounds: int, slices: int) -> Iterator[Row]:
 def whole(place: Place, exam: Exam) -> None:
     engine, job = LocalEngine(0), place.job()
     (outcome,) = engine.convert(job, [exam.task])
-    verdicts = engine.verify(job, _parts(outcome))
-    if not all(verdict.whole for verdict in verdicts):
-        raise SystemExit(f"the bench wrote a part that is not whole: {verdicts}")
+    (verdict,) = engine.verify(job, [only_part(outcome)])
+    if not verdict.whole:
+        raise SystemExit(f"the bench wrote a part that is not whole: {verdict.reason}")
 
 
 def merge(place: Place, exam: Exam) -> float:
     """The descriptions are made before, and not counted."""
-    desk: Desk = place.job().desk()
+    desk = place.job().desk()
     described = [converter.describe(desk.san, exam.task.folder, stamp) for stamp in exam.task.files]
-    return place.timed(lambda: _parts(converter.merge(exam.task, described, desk)))
-
-
-def _parts(outcome: ExamOutcome) -> tuple:
-    """The exam's parts; anything else in the outcome would make the numbers worthless."""
-    if outcome.reason or not outcome.parts:
-        raise SystemExit(f"the bench's exam was not converted: {outcome.reason}")
-    return outcome.parts
+    return place.timed(lambda: only_part(converter.merge(exam.task, described, desk)))

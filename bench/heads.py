@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pydicom
 
 from bench.place import Exam, Place
 from bench.rows import Goal, Row, interleaved, speed
+from bench.sizes import Sizes
 from sdfo import dicom
 from sdfo.sdicom import Part
-from sdfo.stores import LocalStore, Source
+from sdfo.stores import Source
+from sdfo.stores.local import LocalStore
 
 _KEYWORDS = (
     "StudyDate",
@@ -30,12 +33,12 @@ _KEYWORDS = (
 TAGS = [pydicom.datadict.tag_for_keyword(keyword) or 0 for keyword in _KEYWORDS]
 
 
-def rows(place: Place, rounds: int, slices: int) -> Iterator[Row]:
-    for what, exam in (("CT", place.exam(slices, "CT", 512)), ("MR, heads of 100 KB", place.mr_exam(slices))):
+def rows(place: Place, sizes: Sizes) -> Iterator[Row]:
+    for what, exam in (("CT", place.ct(sizes.exam)), ("MR, heads of 100 KB", place.mr(sizes.exam))):
         query = _Query(place, exam)
         for state, before, goal in (("warm", lambda: None, 5), ("cold", query.cool, 10)):
             ours, files = interleaved(
-                rounds, lambda b=before: _timed(b, query.heads), lambda b=before: _timed(b, query.files)
+                sizes.rounds, partial(_timed, before, query.heads), partial(_timed, before, query.files)
             )
             yield speed(f"ten tags of an exam ({what}), {state} : dcmread of its files", ours, files, Goal("≥", goal))
         yield query.share(f"ten tags of an exam ({what}): bytes read : bytes of its files")
@@ -43,7 +46,11 @@ def rows(place: Place, rounds: int, slices: int) -> Iterator[Row]:
 
 class _Query:
     def __init__(self, place: Place, exam: Exam) -> None:
-        self._store, self._exam, self._path = place.store, exam, place.archived(exam)
+        self._store, self._path = place.store, place.archived(exam)
+        with Part.open(self._store, self._path) as part:
+            named = {record.name for record, _, _ in part.heads()}  # not the DICOMDIR of a real exam
+        folder = place.top / "san" / os.fsdecode(exam.task.folder)
+        self._paths = [path for path in exam.paths if str(path.relative_to(folder)) in named]
         if sorted(map(repr, self.heads())) != sorted(map(repr, self.files())):
             raise SystemExit("the two sides of a head query give different values")
 
@@ -54,7 +61,7 @@ class _Query:
 
     def files(self) -> list[list[object]]:
         found = []
-        for path in self._exam.paths:
+        for path in self._paths:
             ds = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_KEYWORDS))
             found.append([_plain(ds[tag].value) if tag in ds else None for tag in TAGS])
         return found
@@ -64,7 +71,7 @@ class _Query:
 
         Directories and inodes stay in the kernel's caches.
         """
-        for path in (self._store.root / self._path, *self._exam.paths):
+        for path in (self._store.root / self._path, *self._paths):
             _forget(path)
 
     def share(self, name: str) -> Row:
@@ -73,7 +80,7 @@ class _Query:
         with Part.open(store, self._path) as part:
             for _ in part.heads():
                 pass
-        whole = sum(path.stat().st_size for path in self._exam.paths)
+        whole = sum(path.stat().st_size for path in self._paths)
         return Row(name, "bytes", [store.taken], [whole], [store.taken / whole], Goal("≤", 0.01))
 
 

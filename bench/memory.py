@@ -13,18 +13,16 @@ from pathlib import Path
 
 from bench.place import Exam, Place
 from bench.rows import Goal, Row, divided
-
-_IMAGE = 256
-"""Pixels a side of the Siemens MR's images; its heads are 100 KB."""
+from bench.sizes import Sizes
 
 
-def rows(place: Place, rounds: int, slices: tuple[int, int, int]) -> Iterator[Row]:
-    few, many, most = (place.exam(count, "MR", _IMAGE, "siemens") for count in slices)
-    taken = [(_peak(place, many), _peak(place, few)) for _ in range(rounds)]
+def rows(place: Place, sizes: Sizes) -> Iterator[Row]:
+    few, many, most = (place.large_heads(count) for count in sizes.memory)
+    taken = [(_peak(place, many), _peak(place, few)) for _ in range(sizes.rounds)]
     ours, reference = ([pair[side] for pair in taken] for side in (0, 1))
-    name = f"peak memory, MR of {slices[1]:,} : MR of {slices[0]:,}"
+    name = f"peak memory, MR of {sizes.memory[1]:,} : MR of {sizes.memory[0]:,}"
     yield Row(name, "MB", ours, reference, divided(ours, reference), Goal("≤", 1.3))
-    yield Row(f"peak memory, MR of {slices[2]:,}", "MB", [_peak(place, most)], goal=Goal("≤", 400))
+    yield Row(f"peak memory, MR of {sizes.memory[2]:,}", "MB", [_peak(place, most)], goal=Goal("≤", 400))
 
 
 def _peak(place: Place, exam: Exam) -> float:
@@ -34,7 +32,7 @@ def _peak(place: Place, exam: Exam) -> float:
 
 def _convert(settings: Path, name: str) -> None:
     place = Place(settings.parent)
-    place.archived(place.known(name), keep=False)
+    place.store.delete(place.converted(place.known(name)).attempt)
 
 
 def _own_peak() -> int:

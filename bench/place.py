@@ -7,16 +7,17 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 from sdfo import conf
-from sdfo.model import ExamTask
+from sdfo.errors import Exists
+from sdfo.model import ExamOutcome, ExamTask, PartOutcome
 from sdfo.nightly.job import Job
 from sdfo.nightly.local import LocalEngine
-from sdfo.stores import LocalStore
+from sdfo.stores.local import LocalStore
 from sdfo.testing.demo import copy_exam
 from sdfo.testing.exams import make_exam, real_exams, real_exams_root
 from sdfo.tiers.san import San
@@ -43,31 +44,36 @@ class Place:
 
     def __init__(self, top: Path) -> None:
         self.top, self.settings = top, top / "bench.toml"
-        self.settings.write_text(_SETTINGS)
+        if not self.settings.exists():
+            self.settings.write_text(_SETTINGS)
         self.loaded = conf.load(self.settings)
         self.san = San(self.loaded.san.root)
         self.san_id = self.san.adopt()
         self.store = LocalStore(top / "hdfs")
         self._runs = 0
 
-    def exam(
-        self, slices: int, modality: Literal["CT", "MR"], size: int, head: Literal["small", "siemens"] = "small"
-    ) -> Exam:
-        """A generated exam, made when it is first asked for; asked for again, it is the same."""
-        name = f"{modality}-{size}-{head}-{slices}"
+    def ct(self, slices: int, size: int = 512, seed: int = 1) -> Exam:
+        """A generated CT, made when it is first asked for."""
+        return self._made(f"ct-{size}-{slices}-{seed}", slices=slices, modality="CT", size=size, seed=seed)
+
+    def large_heads(self, slices: int) -> Exam:
+        """A generated MR with heads of 100 KB before 128 KB of pixels, as a Siemens scanner writes them."""
+        return self._made(f"mr-{slices}", slices=slices, modality="MR", size=256, seed=1, head_bytes="siemens")
+
+    def _made(self, name: str, **order: Any) -> Exam:
         folder = self.top / "san" / name
         if not folder.exists():
-            make_exam(folder, slices=slices, modality=modality, seed=slices, size=size, head_bytes=head)
+            make_exam(folder, **order)
         return self.known(name)
 
-    def mr_exam(self, slices: int) -> Exam:
+    def mr(self, slices: int) -> Exam:
         """The real Siemens MR where the environment has it, a generated one of `slices` otherwise."""
         root = real_exams_root()
         for exam in real_exams(root) if root else ():
             if exam.name == "mr-mprage":
                 copy_exam(exam, self.top / "san")
                 return self.known(exam.name)
-        return self.exam(slices, "MR", 256, "siemens")
+        return self.large_heads(slices)
 
     def known(self, name: str) -> Exam:
         files = self.san.list(name.encode()).files
@@ -79,11 +85,16 @@ class Place:
         self._runs += 1
         return Job(self.loaded, f"run-{self._runs}", self.san_id)
 
-    def archived(self, exam: Exam) -> str:
-        """The exam's S-DICOM file in the store, for the rows that read it."""
+    def converted(self, exam: Exam) -> PartOutcome:
+        """The exam's S-DICOM file, as an attempt. Any other outcome would make the numbers worthless."""
         (outcome,) = LocalEngine(0).convert(self.job(), [exam.task])
-        (part,) = outcome.parts
-        self.store.rename(part.attempt, part.path)
+        return only_part(outcome)
+
+    def archived(self, exam: Exam) -> str:
+        """The exam's S-DICOM file under its own name, for the rows that read it."""
+        part = self.converted(exam)
+        with suppress(Exists):
+            self.store.rename(part.attempt, part.path)
         return part.path
 
     def target(self) -> Path:
@@ -110,3 +121,9 @@ def place(parent: Path) -> Iterator[Place]:
     parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=parent) as top:
         yield Place(Path(top))
+
+
+def only_part(outcome: ExamOutcome) -> PartOutcome:
+    if outcome.reason or len(outcome.parts) != 1:
+        raise SystemExit(f"an exam of the bench was not converted: {outcome.reason}")
+    return outcome.parts[0]

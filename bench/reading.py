@@ -11,6 +11,7 @@ from statistics import median
 
 from bench.place import Place
 from bench.rows import Goal, Row, cost, divided, interleaved
+from bench.sizes import Sizes
 from sdfo.model import Extent
 from sdfo.sdicom import Part
 
@@ -18,22 +19,23 @@ _IMAGES = 100
 """Images read in one turn, spread over the exam."""
 
 
-def rows(place: Place, rounds: int, slices: tuple[int, int]) -> Iterator[Row]:
-    few, many = slices
+def rows(place: Place, sizes: Sizes) -> Iterator[Row]:
+    few, many = sizes.one_image
     with ExitStack() as stack:
         sides = list[Callable[[], float]]()
-        for count in slices:
-            path = place.archived(place.exam(count, "CT", 512))
+        for count in sizes.one_image:
+            path = place.archived(place.ct(count))
             part = stack.enter_context(Part.open(place.store, path))
             reader = _Reader(part, stack.enter_context(open(place.store.root / path, "rb")).fileno())
             sides += [reader.ours, reader.bare]
-        ours_few, bare_few, ours_many, bare_many = interleaved(rounds, *sides)
+        ours_few, bare_few, ours_many, bare_many = interleaved(sizes.rounds, *sides)
     goal = Goal("≤", 1.15)
     yield cost(f"one image of {few:,}, by SOP UID : pread and SHA-256", "ms", ours_few, bare_few, goal)
     yield cost(f"one image of {many:,}, by SOP UID : pread and SHA-256", "ms", ours_many, bare_many, goal)
     per_reference = divided(ours_many, bare_many), divided(ours_few, bare_few)
     name = f"one image of {many:,} : one image of {few:,}, each against its own pread"
     yield Row(name, "×", *per_reference, divided(*per_reference), Goal("≤", 1.05))
+    yield from _first_image(place, sizes)
 
 
 class _Reader:
@@ -67,11 +69,11 @@ class _Reader:
         return median(taken) * 1e3
 
 
-def first_image(place: Place, rounds: int, slices: tuple[int, ...]) -> Iterator[Row]:
+def _first_image(place: Place, sizes: Sizes) -> Iterator[Row]:
     """Opening a file, reading and proving its header, then one image by SOP UID; images of 32 KB."""
-    exams = [(count, place.archived(place.exam(count, "CT", 128))) for count in slices]
+    exams = [(count, place.archived(place.ct(count, size=128))) for count in sizes.first_image]
     sides = [lambda p=path: _opened(place, p) for _, path in exams]
-    for (count, _), taken in zip(exams, interleaved(rounds, *sides), strict=True):
+    for (count, _), taken in zip(exams, interleaved(sizes.rounds, *sides), strict=True):
         yield Row(f"first image of a file of {count:,}", "ms", taken)
 
 

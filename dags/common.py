@@ -42,8 +42,8 @@ def env() -> dict[str, str]:
 
 
 def sdfo(words: str) -> str:
-    """The shell command that runs `sdfo --json` with these words (templates are rendered by Airflow)."""
-    return f"{shlex.quote(str(VENV / 'bin' / 'sdfo'))} --json {words}"
+    """The shell command that runs `sdfo` with these words (templates are rendered by Airflow)."""
+    return f"{shlex.quote(str(VENV / 'bin' / 'sdfo'))} {words}"
 
 
 def job(name: str) -> str:

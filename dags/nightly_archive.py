@@ -49,15 +49,15 @@ RUN = ["--run", "{{ run_id }}"]
 def nightly_archive() -> None:
     @task.bash
     def scan() -> str:
-        return sdfo("scan --run '{{ run_id }}'")
+        return sdfo("--json scan --run '{{ run_id }}'")
 
     @task.bash(outlets=[PUBLISHED])
     def publish() -> str:
-        return sdfo("publish --run '{{ run_id }}'")
+        return sdfo("--json publish --run '{{ run_id }}'")
 
     @task.bash(trigger_rule="all_done", retries=0)
     def report() -> str:
-        return sdfo("report --run '{{ run_id }}'")
+        return sdfo("report --run '{{ run_id }}'")  # not --json: that has names, which Airflow's log must not
 
     convert = SparkSubmitOperator(task_id="convert", application=job("convert_exams.py"), application_args=RUN)
     verify = SparkSubmitOperator(task_id="verify", application=job("verify_exams.py"), application_args=RUN)

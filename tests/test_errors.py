@@ -31,7 +31,7 @@ def _all(kind: type[SdfoError] = SdfoError) -> Iterator[type[SdfoError]]:
             yield from _all(below)
 
 
-@pytest.mark.parametrize("kind", _all(), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", list(_all()), ids=lambda kind: kind.__name__)
 def test_each_crosses_process_borders(kind: type[SdfoError]) -> None:
     """Class, text, place and values survive pickling and copying."""
     error = kind("a fact", **WHERE)

@@ -1,7 +1,8 @@
 """The named places where a night may die, so that a test can make it die there.
 
 A process whose environment has SDFO_CRASH_AT=<name> kills itself with SIGKILL the first time it passes that name: no
-cleanup runs, as when a machine loses power. SDFO_CRASH_AT=<name>:<n> dies at the n-th passing.
+cleanup runs, as when a machine loses power. <name>:<n> dies at the n-th passing, <name>@<study> whenever it passes with
+that study.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ NAMES = (
 _passed: dict[str, int] = {}
 
 
-def passing(name: str) -> None:
-    """Die here if the environment says so. `name` is one of NAMES."""
-    wanted, _, count = os.environ.get("SDFO_CRASH_AT", "").partition(":")
-    if wanted != name:
+def passing(name: str, about: str = "") -> None:
+    """Die here if the environment says so. `name` is one of NAMES; `about` says which of many passes."""
+    wanted, _, study = os.environ.get("SDFO_CRASH_AT", "").partition("@")
+    wanted, _, count = wanted.partition(":")
+    if wanted != name or study not in ("", about):
         return
     _passed[name] = _passed.get(name, 0) + 1
     if _passed[name] >= int(count or 1):

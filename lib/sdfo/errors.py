@@ -61,9 +61,9 @@ class SdfoError(Exception):
     def _text(self) -> str:
         where = "" if self.path is None else f"{self.path}: "
         at = "" if self.offset is None else f" at offset {self.offset}"
-        differ = (
-            "" if self.expected is None and self.found is None else f": expected {self.expected}, found {self.found}"
-        )
+        values = (("expected", self.expected), ("found", self.found))
+        differ = ", ".join(f"{word} {value}" for word, value in values if value is not None)
+        differ = f": {differ}" if differ else ""
         after = "" if self.next_command is None else f"; next: {self.next_command}"
         return f"{where}{self.what}{at}{differ}{after}"
 

@@ -101,7 +101,7 @@ def test_each_command_parses(source: Path, parses) -> None:
     commands = strings_of_calls(source, "sdfo")
     assert commands
     for words in commands:
-        parses(f"--json {words}")
+        parses(words)
 
 
 @each_dag

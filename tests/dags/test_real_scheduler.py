@@ -71,7 +71,7 @@ def test_the_pages_answer_on_loopback_only(standalone: psutil.Process, port: str
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as page:
         assert page.status == 200
     family = (standalone, *standalone.children(recursive=True))
-    sockets = [socket for process in family for socket in process.net_connections()]
+    sockets = [s for process in family for s in process.net_connections()]
     assert {s.laddr.ip for s in sockets if s.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
 
 

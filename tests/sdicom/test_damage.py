@@ -73,6 +73,36 @@ def test_every_flipped_bit_is_noticed(store: LocalStore, exam: Any, tmp_path: Pa
     assert seen == {NotSdicom, HeaderMismatch, LengthMismatch, RecordMismatch}
 
 
+def test_opening_alone_proves_the_header(store: LocalStore, exam: Any, tmp_path: Path) -> None:
+    """But for the heads: whoever opens a file may believe its index, study, folder, check and size."""
+    planned = exam.write(store)
+    with Part.open(store, exam.path) as part:
+        heads = range(part.front.heads.offset, part.front.heads_check.end)
+    offsets = [n for n in range(len(planned.header)) if n not in heads]
+    with (tmp_path / exam.path).open("r+b", buffering=0) as file:
+        for offset in offsets:
+            byte = planned.header[offset]
+            os.pwrite(file.fileno(), bytes([byte ^ 4]), offset)
+            with pytest.raises(SdicomError):
+                Part.open(store, exam.path)
+            os.pwrite(file.fileno(), bytes([byte]), offset)
+
+
+def test_no_head_comes_out_of_spoiled_heads(store: LocalStore, exam: Any, tmp_path: Path) -> None:
+    """Some flips in base64 unpack to the same bytes; they too are noticed by whoever asks for a head."""
+    planned = exam.write(store)
+    with Part.open(store, exam.path) as part:
+        places = [*range(part.front.heads.offset, part.front.heads.end)]
+        places += range(part.front.heads_check.offset, part.front.heads_check.end)
+    with (tmp_path / exam.path).open("r+b", buffering=0) as file:
+        for offset in places:
+            for bit in range(8):
+                os.pwrite(file.fileno(), bytes([planned.header[offset] ^ 1 << bit]), offset)
+                with Part.open(store, exam.path) as part, pytest.raises(HeaderMismatch):
+                    part.head(part.by_name("CT/1.dcm"))
+            os.pwrite(file.fileno(), planned.header[offset : offset + 1], offset)
+
+
 def test_flips_in_an_escape_are_noticed(store: LocalStore, make_exam: Make, make_member: Make, tmp_path: Path) -> None:
     """The escape and its marker belong to the framing of the record that follows."""
     exam = make_exam([make_member(b"%d" % n, bytes(600_000)) for n in range(3)])

@@ -28,9 +28,11 @@ from sdfo.sdicom import (
 from sdfo.seqfile import Reader
 from sdfo.stores.local import LocalStore
 
-NAMES = st.one_of(
-    st.binary(max_size=12), st.text(max_size=12).map(str.encode), st.sampled_from([b"%41", b"a/b%", b"a"])
-)
+PARTS = st.one_of(
+    st.binary(min_size=1, max_size=8).map(lambda raw: raw.replace(b"/", b"_").replace(b"\0", b"_")),
+    st.sampled_from([b"%41", b"%2e", b"b%", b"a", b"...", "é".encode()]),
+).filter(lambda part: part not in (b".", b".."))
+NAMES = st.lists(PARTS, min_size=1, max_size=3).map(b"/".join)
 UIDS = st.none() | st.sampled_from(["1.2", "1.2.3", "not a UID", "\u00e9\ud800"])
 HEX = st.binary(min_size=32, max_size=32).map(bytes.hex)
 ORIGINALS = st.none() | st.builds(Original, st.integers(0, 2**40), HEX, st.text(max_size=9))

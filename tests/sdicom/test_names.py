@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sdfo.sdicom import apart_name, escape_name, part_name, unescape_name
+from sdfo.sdicom.names import is_below, may_leave
 from sdfo.stores import checked
 
 CHECK = "0123456789abcdef" * 4
@@ -44,6 +45,13 @@ def test_every_name_comes_back(raw: bytes) -> None:
     shown = escape_name(raw)
     assert unescape_name(shown) == raw
     assert shown.encode().decode() == shown
+
+
+@given(st.lists(st.sampled_from([b"/", b".", b"a", b"%", b"2", b"5", b"\0", b"\xff"]), max_size=7).map(b"".join))
+def test_names_that_leave_are_found_among_many(raw: bytes) -> None:
+    """The quick look at a whole column agrees with the rule for one name."""
+    shown = escape_name(raw)
+    assert may_leave(["a", shown, "b/c"]) == may_leave([shown]) == (not is_below(raw))
 
 
 @given(st.text(max_size=100), st.text(max_size=10) | st.none())

@@ -85,6 +85,10 @@ IMPOSSIBLE: dict[str, dict[str, Any]] = {
     "layers of more frames": {"frames": ((Extent(0, 1),),), "layers": ((1,), (2,))},
     "a name that escape_name never makes": {"name": "%41"},
     "a name that is not Unicode": {"name": "\ud800"},
+    "no name": {"name": ""},
+    "a name that leads up": {"name": "a/../../b"},
+    "a name from the root": {"name": "/etc/passwd"},
+    "a name with a zero byte": {"name": "a\0"},
 }
 
 
@@ -143,6 +147,18 @@ def test_an_exam_of_files_apart_alone(store: LocalStore, make_exam: Make, exam: 
     with Part.open(store, alone.path) as part:
         assert (len(part.records), part.size) == (0, len(made.header))
         assert part.check(deep=True).aparts == 1
+
+
+def test_a_block_ends_at_a_mebibyte(store: LocalStore, make_exam: Make, make_member: Make) -> None:
+    """Not before, and not a byte after: four heads of 256 KiB fill one, less one byte they do not."""
+    for less, blocks in ((0, 2), (1, 1)):
+        sizes = [HEAD_LIMIT - less, *[HEAD_LIMIT] * 3, 0, 5]
+        exam = make_exam(
+            [make_member(b"%d" % n, bytes(size), head=size) for n, size in enumerate(sizes)], path=f"{less}"
+        )
+        exam.write(store)
+        with store.open(exam.path) as source:
+            assert len(Reader.open(source).metadata()["sdicom.heads"].split(b".")) == blocks
 
 
 def test_heads_pass_through(make_member: Make) -> None:

@@ -91,8 +91,8 @@ class _Replay:
 
     def _part(self, conn: Connection, number: int, line: Line) -> None:
         """The part is published by its own line; any other only says more about its SAN files."""
-        path, plan = line["path"], self._planned[line["path"]]
-        if path not in self._found or (number != plan.line and path not in self.done):
+        path, plan = line["path"], self._planned.get(line["path"])
+        if plan is None or path not in self._found or (number != plan.line and path not in self.done):
             return
         entry = self._entry(path, line["tier"], line["codec"])
         if entry is not None:
@@ -135,12 +135,12 @@ class _Replay:
 @dataclass(frozen=True, slots=True)
 class _Planned:
     line: int
-    ordinal: int | None
+    ordinal: int
 
 
 def _planned(store: Store) -> dict[str, _Planned]:
-    """Which line publishes each part: its last as `new`, for one before it died with its transaction. Of two parts that were
-    given one ordinal, so did the first; it gets the next that is free."""
+    """Which line publishes each part: its last as `new`, for one before it died with its transaction. So did the first of
+    two parts that were given one ordinal, and was not published again: to the catalog it was not known."""
     planned: dict[str, _Planned] = {}
     owners: dict[tuple[str, int], str] = {}
     for number, (_, line) in enumerate(journal.read(store)):
@@ -148,7 +148,7 @@ def _planned(store: Store) -> dict[str, _Planned]:
             planned[line["path"]] = _Planned(number, line["ordinal"])
             owners[line["study"], line["ordinal"]] = line["path"]
     owned = set(owners.values())
-    return {path: plan if path in owned else _Planned(plan.line, None) for path, plan in planned.items()}
+    return {path: plan for path, plan in planned.items() if path in owned}
 
 
 def _empty(conn: Connection, replace: bool) -> None:
@@ -160,7 +160,10 @@ def _empty(conn: Connection, replace: bool) -> None:
         raise LeaseHeld(f"run {held.run} is at work: it holds the lease {held.name}", found=held.run)
     filled = [table for table in reversed(tables.metadata.sorted_tables) if table is not tables.lease]
     if not replace and any(conn.execute(select(table).limit(1)).first() is not None for table in filled):
-        raise CatalogError("the catalog is not empty", next_command="sdfo catalog rebuild into a new catalog.url")
+        raise CatalogError(
+            "the catalog is not empty: rebuild into a new one, or ask for it to be replaced",
+            next_command="sdfo catalog rebuild --replace",
+        )
     for table in filled:
         conn.execute(delete(table))
 

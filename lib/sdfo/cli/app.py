@@ -57,7 +57,10 @@ def before(
         typer.Option(metavar="FILE", help="Settings, TOML. Else $SDFO_CONF, else conf/embedded.toml of the checkout."),
     ] = None,
     json: Annotated[
-        bool, typer.Option("--json", help="One JSON document on standard output, errors too; the rest goes to standard error.")
+        bool,
+        typer.Option(
+            "--json", help="One JSON document on standard output, errors too; the rest goes to standard error."
+        ),
     ] = False,
 ) -> None:
     """The archive of a hospital's images: nights, queries, and care. docs/operations.md is the manual."""

@@ -23,6 +23,7 @@ NEXT: dict[type[SdfoError], str] = {
     errors.Fenced: "sdfo status",
     errors.NotFound: "sdfo find",
     errors.Conflict: "sdfo quarantine",
+    errors.Exists: "choose a place where nothing lies yet",
     errors.FormatError: "keep the file as it is; sdfo locate UID shows the other copies",
 }
 """What to do about an error that does not say it itself: the nearest of its classes."""
@@ -96,7 +97,7 @@ def _told(facts: dict[str, Any], line: str, exit_code: int, as_json: bool) -> in
 def _usage(error: typer.TyperException, as_json: bool) -> int:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "sdfo"
-    what = " ".join(error.format_message().split())
+    what = " ".join(error.format_message().split()).rstrip(".")
     if type(error).__name__ == "NoArgsIsHelpError":
         print(error.format_message(), file=sys.stderr)
         what = "a command is missing"
@@ -105,7 +106,11 @@ def _usage(error: typer.TyperException, as_json: bool) -> int:
 
 
 def _stopped(how: str, exit_code: int, as_json: bool) -> int:
-    facts = {"error": how.capitalize(), "what": f"{how}: nothing is lost, every step may be repeated", "next": "sdfo status"}
+    facts = {
+        "error": how.capitalize(),
+        "what": f"{how}: nothing is lost, every step may be repeated",
+        "next": "sdfo status",
+    }
     return _told(facts, facts["what"], exit_code, as_json)
 
 
@@ -116,6 +121,8 @@ def _internal(error: BaseException, as_json: bool) -> int:
         sys.stderr.writelines(traceback.format_list(traceback.extract_tb(link.__traceback__)))
         print(f"{type(link).__module__}.{type(link).__qualname__}", file=sys.stderr)
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
-    what = f"internal error ({type(error).__name__}): a fault of this program; nothing is lost, every step may be repeated"
+    what = (
+        f"internal error ({type(error).__name__}): a fault of this program; nothing is lost, every step may be repeated"
+    )
     facts = {"error": "InternalError", "what": what, "next": "report the lines above; sdfo doctor"}
     return _told(facts, what, 1, as_json)

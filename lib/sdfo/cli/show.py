@@ -85,14 +85,17 @@ def _plain(value: Any) -> Any:
 def _text(blocks: Sequence[str | Table]) -> None:
     from rich.console import Console
 
-    console = Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
+    console = Console(markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
         console.width = WIDE
     for block in blocks:
-        if isinstance(block, Table):
-            console.print(_rich(block))
-        else:
-            print(block)
+        print(_drawn(block, console) if isinstance(block, Table) else block)
+
+
+def _drawn(table: Table, console: Any) -> str:
+    with console.capture() as captured:
+        console.print(_rich(table))
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
 def _rich(table: Table) -> Any:

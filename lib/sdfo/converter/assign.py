@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from sdfo.model import Description, Kind, derived_uid
 
@@ -21,7 +21,7 @@ def by_study(
         return {}
     counts = Counter(d.study for d in described if usable(d))
     home = min(counts, key=lambda uid: (-counts[uid], uid or ""), default=None) or home
-    home = home or derived_uid(b"exam", site.encode(), folder)
+    home = home or own_study(site, folder)
     studies: dict[str, list[Description]] = {}
     for d in described:
         studies.setdefault(d.study if d.study and usable(d) else home, []).append(d)
@@ -36,8 +36,13 @@ def usable(d: Description) -> bool:
     return d.kind is not Kind.OTHER and bool(d.study) and len(d.study or "") <= 64 and (d.study or "").isprintable()
 
 
-def flag(described: Iterable[Description]) -> str | None:
-    """What a person should know of the exam's identity."""
-    if any(usable(d) for d in described):
+def own_study(site: str, folder: bytes) -> str:
+    """The study of a folder in which nothing says one."""
+    return derived_uid(b"exam", site.encode(), folder)
+
+
+def flag(study: str, site: str, folder: bytes) -> str | None:
+    """What a person should know of a part's identity."""
+    if study != own_study(site, folder):
         return None
     return "no file says its study: the exam is named after site and folder"

@@ -8,7 +8,7 @@ from hashlib import sha256
 import zstandard
 
 from sdfo.dicom import MemorySource, Structure, examine
-from sdfo.errors import Changed, OutOfRange, SanError, Unreadable
+from sdfo.errors import OutOfRange, SanError, Unreadable
 from sdfo.model import Description, Extent, Fate, FileStamp, Kind, valid_date
 from sdfo.sdicom import HEAD_LIMIT, TAIL_LIMIT, WHOLE_LIMIT
 from sdfo.tiers.san import San, SanFile
@@ -32,8 +32,9 @@ def describe(san: San, folder: bytes, stamp: FileStamp) -> Description | Problem
     """Everything Reduce must know of one file, from one reading of it."""
     try:
         with san.open(folder, stamp.name) as file:
+            file.require(stamp)
             found = _described(file, stamp)
-            _same(file.stamp(), stamp)
+            file.require(stamp)
             return found
     except Unreadable as error:
         return Problem(stamp, Fate.UNREADABLE, error.what)
@@ -41,19 +42,10 @@ def describe(san: San, folder: bytes, stamp: FileStamp) -> Description | Problem
         return Problem(stamp, Fate.CHANGED, error.what)
 
 
-def _same(found: FileStamp, expected: FileStamp) -> None:
-    if found != expected:
-        raise Changed("a file changed since it was listed", expected=expected.size, found=found.size)
-
-
 def _described(file: SanFile, stamp: FileStamp) -> Description:
-    _same(file.stamp(), stamp)
-    if stamp.size <= AT_ONCE:
-        source: MemorySource | SanFile = MemorySource(file.read(0, stamp.size))
-        digest = _digest(source, Extent(0, stamp.size))
-    else:
-        source, digest = file, _digest(file, Extent(0, stamp.size))
+    source = MemorySource(file.read(0, stamp.size)) if stamp.size <= AT_ONCE else file
     structure = examine(source)
+    digest, pixels = _digests(source, structure.pixels or Extent(0, 0))
     kept = _kept(structure, stamp.size)
     head = b"" if kept is None else b"".join(source.read(e.offset, e.length) for e in kept)
     return Description(
@@ -70,16 +62,19 @@ def _described(file: SanFile, stamp: FileStamp) -> Description:
         head_length=None if kept is None else kept[0].length,
         tail_length=None if kept is None else kept[1].length,
         head=None if kept is None or len(head) > SHUFFLE_MOST else zstandard.compress(head, 3),
-        pixels=None if structure.pixels is None else _digest(source, structure.pixels),
+        pixels=None if structure.pixels is None else pixels,
         frames=structure.frames,
     )
 
 
-def _digest(source: MemorySource | SanFile, extent: Extent) -> str:
-    digest = sha256()
-    for at in range(extent.offset, extent.end, AT_ONCE):
-        digest.update(source.read(at, min(AT_ONCE, extent.end - at)))
-    return digest.hexdigest()
+def _digests(source: MemorySource | SanFile, pixels: Extent) -> tuple[str, str]:
+    """Of the whole file, and of a byte range in it."""
+    whole, part = sha256(), sha256()
+    for at in range(0, source.size, AT_ONCE):
+        piece = memoryview(source.read(at, min(AT_ONCE, source.size - at)))
+        whole.update(piece)
+        part.update(piece[max(pixels.offset - at, 0) : max(pixels.end - at, 0)])
+    return whole.hexdigest(), part.hexdigest()
 
 
 def _kept(structure: Structure, size: int) -> tuple[Extent, Extent] | None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from operator import attrgetter
@@ -17,8 +18,8 @@ from sdfo import crashpoints
 from sdfo.converter import assign
 from sdfo.converter.describe import Problem
 from sdfo.converter.spool import Spool
-from sdfo.errors import Changed, OutOfRange, Unreadable, Vanished
-from sdfo.model import Description, ExamOutcome, ExamTask, Fate, FileOutcome, Form, PartOutcome
+from sdfo.errors import Changed, EngineError, OutOfRange, SanError
+from sdfo.model import Description, ExamOutcome, ExamTask, Fate, FileOutcome, FileStamp, Form, PartOutcome
 from sdfo.sdicom import Apart, Plan, Record, apart_name, escape_name, in_order, part_name, plan, write
 from sdfo.stores import Store
 from sdfo.tiers.san import San, SanFile
@@ -36,38 +37,52 @@ class Desk:
 
 
 class _Moved(Changed):
-    """A file is not what was described. `name` says which, to the outcome alone."""
+    """A file is not what was described: the exam is unsettled."""
 
-    def __init__(self, name: bytes, what: str) -> None:
+    def __init__(self, stamp: FileStamp, what: str) -> None:
         super().__init__(what)
-        self.name = name
+        self.problem = Problem(stamp, Fate.CHANGED, what)
 
 
 def merge(task: ExamTask, described: Iterable[Description | Problem], desk: Desk) -> ExamOutcome:
     """Write one attempt per study of an exam folder. `described`: one per file of the task, in any order.
 
     A file that changed or vanished unsettles the whole exam: nothing of it is archived tonight. One that cannot be
-    read does not: the others are archived.
+    read does not: the others are archived. `EngineError` if a description is missing or came twice.
     """
     began = time.monotonic()
     with Spool() as spool:
         kept = [d if isinstance(d, Problem) else spool.keep(d) for d in described]
+        _complete(task, kept)
         crashpoints.passing("convert.described")
-        moved = {d.stamp.name: d.reason for d in kept if isinstance(d, Problem) and d.fate is Fate.CHANGED}
+        problems = {d.stamp.name: d for d in kept if isinstance(d, Problem)}
         try:
-            outcome = _unsettled(task, moved) if moved else _Merge(task, desk, spool).of(kept)
+            if any(problem.fate is Fate.CHANGED for problem in problems.values()):
+                outcome = _unsettled(task, problems)
+            else:
+                outcome = _Merge(task, desk, spool).of(kept)
         except _Moved as error:
-            outcome = _unsettled(task, {error.name: error.what})
+            outcome = _unsettled(task, problems | {error.problem.stamp.name: error.problem})
     return replace(outcome, seconds=time.monotonic() - began)
 
 
-def _unsettled(task: ExamTask, moved: dict[bytes, str]) -> ExamOutcome:
-    files = tuple(
-        FileOutcome(stamp, n, Fate.CHANGED if stamp.name in moved else Fate.SETTLING, reason=moved.get(stamp.name))
-        for n, stamp in enumerate(task.files)
-    )
-    reason = f"{len(moved)} file(s) changed or vanished while the exam was read"
+def _complete(task: ExamTask, kept: list[Description | Problem]) -> None:
+    """A file that an engine lost on the way must not be lost in silence."""
+    if sorted(d.stamp.name for d in kept) != sorted(stamp.name for stamp in task.files):
+        raise EngineError("not one description per file came to be merged", expected=len(task.files), found=len(kept))
+
+
+def _unsettled(task: ExamTask, problems: Mapping[bytes, Problem]) -> ExamOutcome:
+    files = tuple(_unarchived(stamp, n, problems.get(stamp.name)) for n, stamp in enumerate(task.files))
+    moved = sum(file.fate is Fate.CHANGED for file in files)
+    reason = f"{moved} file(s) changed or vanished while the exam was read"
     return ExamOutcome(task.folder_id, task.folder, files, reason=reason)
+
+
+def _unarchived(stamp: FileStamp, ordinal: int, problem: Problem | None) -> FileOutcome:
+    if problem is None:
+        return FileOutcome(stamp, ordinal, Fate.SETTLING)
+    return FileOutcome(stamp, ordinal, problem.fate, reason=problem.reason)
 
 
 class _Merge:
@@ -78,18 +93,14 @@ class _Merge:
 
     def of(self, kept: list[Description | Problem]) -> ExamOutcome:
         whole = sorted((d for d in kept if isinstance(d, Description)), key=lambda d: d.stamp.name)
-        files = [
-            FileOutcome(p.stamp, self.ordinals[p.stamp.name], p.fate, reason=p.reason)
-            for p in kept
-            if isinstance(p, Problem)
-        ]
+        files = [_unarchived(p.stamp, self.ordinals[p.stamp.name], p) for p in kept if isinstance(p, Problem)]
         parts = list[PartOutcome]()
         studies = assign.by_study(whole, self.desk.site, self.task.folder, self.task.home)
         for study, members in sorted(studies.items()):
             files += [self._outcome(d, Fate.ARCHIVED, study) for d in members]
             fresh = [d for d in members if (study, d.sha256) not in self.known]
             if fresh:
-                parts.append(replace(self._part(study, fresh, len(parts)), flag=assign.flag(whole)))
+                parts.append(self._part(study, fresh, len(parts)))
         if not studies:
             files += [self._outcome(d, Fate.NO_EXAM, None) for d in whole]
         files.sort(key=attrgetter("ordinal"))
@@ -111,7 +122,8 @@ class _Merge:
         path = part_name(study, min((d.study_date for d in members if d.study_date), default=None), planned.check)
         moves = self._write_apart(study, beside, attempt, path.rpartition("/")[0])
         self._write(planned, ordered, f"{attempt}part.sdicom")
-        return PartOutcome(study, f"{attempt}part.sdicom", path, planned.check, planned.size, len(rows), moves)
+        flag = assign.flag(study, self.desk.site, self.task.folder)
+        return PartOutcome(study, f"{attempt}part.sdicom", path, planned.check, planned.size, len(rows), moves, flag)
 
     def _head(self, d: Description) -> bytes:
         """Head and tail of a file; those too long for a description are read from the SAN once more.
@@ -122,13 +134,13 @@ class _Merge:
         head = self.spool.head(d)
         if head is not None:
             return head
-        with self._open(d) as file:
+        with self._reading(d) as file:
             length, tail = d.head_length or 0, d.tail_length or 0
             return file.read(0, length) + file.read(d.stamp.size - tail, tail)
 
     def _write(self, planned: Plan, ordered: list[Description], attempt: str) -> None:
         with self.desk.store.create(attempt) as sink:
-            crashpoints.passing("convert.attempt-open")
+            crashpoints.passing("convert.attempt-open", planned.study)
             write(sink, planned, (self._value(d) for d in ordered))
         crashpoints.passing("convert.attempt-closed")
 
@@ -147,26 +159,24 @@ class _Merge:
     def _value(self, d: Description) -> Iterator[bytes]:
         """A file's bytes; `_Moved` after the last one if they are not those that were described."""
         digest = sha256()
-        try:
-            with self._open(d) as file:
-                for chunk in file.stream():
-                    digest.update(chunk)
-                    crashpoints.passing("convert.attempt-half")
-                    yield chunk
-        except (OutOfRange, Unreadable) as error:
-            raise _Moved(d.stamp.name, error.what) from error
-        if digest.hexdigest() != d.sha256:
-            raise _Moved(d.stamp.name, "a file changed between two readings")
+        with self._reading(d) as file:
+            for chunk in file.stream():
+                digest.update(chunk)
+                crashpoints.passing("convert.attempt-half")
+                yield chunk
+            if digest.hexdigest() != d.sha256:
+                raise Changed("a file's bytes changed between two readings")
 
-    def _open(self, d: Description) -> SanFile:
+    @contextmanager
+    def _reading(self, d: Description) -> Iterator[SanFile]:
+        """A described file, once more. `_Moved` if it cannot be read any more, or is another one before or after."""
         try:
-            file = self.desk.san.open(self.task.folder, d.stamp.name)
-        except Vanished as error:
-            raise _Moved(d.stamp.name, error.what) from error
-        if file.stamp() == d.stamp:
-            return file
-        file.close()
-        raise _Moved(d.stamp.name, "a file changed between two readings")
+            with self.desk.san.open(self.task.folder, d.stamp.name) as file:
+                file.require(d.stamp)
+                yield file
+                file.require(d.stamp)
+        except (SanError, OutOfRange) as error:
+            raise _Moved(d.stamp, error.what) from error
 
 
 def _record(d: Description) -> Record:

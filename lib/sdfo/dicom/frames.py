@@ -56,7 +56,7 @@ def _basic(facts: Facts, window: Window, table: Extent, pieces: list[Extent], co
         return None
     if table.length != 4 * count:
         return None
-    offsets = unpack(f"{facts.coding.order}{count}L", window.bytes(table.offset, table.length))
+    offsets = unpack(f"{facts.coding.order}{count}L", window.bytes(table.offset, table.length, ahead=0))
     return _cut_at(pieces, offsets)
 
 
@@ -68,8 +68,8 @@ def _extended(facts: Facts, window: Window, pieces: list[Extent], count: int) ->
     if offsets.length != 8 * count or lengths.length != 8 * count:
         return None
     form = f"{facts.coding.order}{count}Q"
-    frames = _cut_at(pieces, unpack(form, window.bytes(offsets.offset, offsets.length)))
-    true = unpack(form, window.bytes(lengths.offset, lengths.length))
+    frames = _cut_at(pieces, unpack(form, window.bytes(offsets.offset, offsets.length, ahead=0)))
+    true = unpack(form, window.bytes(lengths.offset, lengths.length, ahead=0))
     if frames is None or any(len(f) != 1 or n > f[0].length for f, n in zip(frames, true, strict=True)):
         return None
     return tuple((Extent(frame[0].offset, length),) for frame, length in zip(frames, true, strict=True))

@@ -59,6 +59,7 @@ PURPOSE = {
     _STORAGE + "481.2": 0x3004000A,  # Dose Summation Type, of a dose without pixels too
     _STORAGE + "481.3": 0x30060080,  # RT ROI Observations Sequence
     _STORAGE + "481.5": 0x300A000C,  # RT Plan Geometry
+    _STORAGE + "481.8": 0x300A000C,  # … of an ion plan
 }
 """SOP Class, or its beginning up to a dot → the element that it exists for."""
 

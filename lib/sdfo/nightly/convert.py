@@ -12,7 +12,7 @@ from sdfo.nightly.batches import batches
 from sdfo.nightly.engines import Engine, Progress, convert_all, silent
 from sdfo.nightly.place import Place
 from sdfo.nightly.scan import TASKS
-from sdfo.nightly.turn import Turn, turn
+from sdfo.nightly.turn import Turn, require, turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ def convert(place: Place, engine: Engine, progress: Progress = silent) -> Conver
     `Fuse` when too many files fail alike.
     """
     with turn(place, "convert") as mine:
+        require(place, "scan")
         tasks = place.read(TASKS, ExamTask, "scan")
         done = list[ExamOutcome]()
         for name, batch in _batches(place, tasks):

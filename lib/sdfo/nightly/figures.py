@@ -38,6 +38,13 @@ def duration(seconds: float | None) -> str:
     return f"{whole} s"
 
 
+def until_full(days: float | None) -> str:
+    """When a tier is full; a guess beyond ten years says no more than that."""
+    if days is None:
+        return "does not fill up"
+    return f"in about {count(round(days))} days" if days < 3650 else "in more than ten years"
+
+
 def count(number: int) -> str:
     """Thousands apart by a narrow space, which no locale takes for a decimal point."""
     return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")

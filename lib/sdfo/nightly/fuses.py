@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 
@@ -37,7 +38,6 @@ def alike(outcomes: Iterable[ExamOutcome], limits: Limits) -> None:
 
 
 def _failure(file: FileOutcome) -> str | None:
-    """The one word that a fuse counts by; None for a file that did not fail."""
-    if file.fate in (Fate.CHANGED, Fate.UNREADABLE, Fate.SET_ASIDE):
-        return str(file.fate)
-    return str(file.kind) if file.kind is Kind.DAMAGED else None
+    """What a fuse counts by: the reason without its numbers; None for a file that did not fail."""
+    failed = file.fate in (Fate.CHANGED, Fate.UNREADABLE, Fate.SET_ASIDE) or file.kind is Kind.DAMAGED
+    return re.sub(r"[0-9]+", "…", file.reason or str(file.fate)) if failed else None

@@ -143,5 +143,4 @@ def _moment(value: Any) -> str:
 def _room(tier: TierRow) -> Room:
     used = 100 * (1 - tier.free / tier.total) if tier.total else 100.0
     soon = tier.days is not None and tier.days < _FULL_SOON_DAYS
-    days = "does not fill up" if tier.days is None else f"in about {figures.count(round(tier.days))} days"
-    return Room(tier.tier, figures.size(tier.free), figures.size(tier.total), used, days, soon or used > 85)
+    return Room(tier.tier, figures.size(tier.free), figures.size(tier.total), used, figures.until_full(tier.days), soon or used > 85)

@@ -20,7 +20,7 @@ from sdfo.nightly.engines import Progress, silent
 from sdfo.nightly.job import Verdict
 from sdfo.nightly.place import Place
 from sdfo.nightly.scan import ENGINE, SEEN, Seen
-from sdfo.nightly.turn import Turn, turn
+from sdfo.nightly.turn import Turn, require, turn
 from sdfo.nightly.verify import VERDICTS
 from sdfo.sdicom import Part
 
@@ -59,6 +59,7 @@ class PublishReport:
 def publish(place: Place, progress: Progress = silent) -> PublishReport:
     """Publish the run's verified parts. Repeating it after any interruption ends in the same catalog and files."""
     with turn(place, "publish") as mine:
+        require(place, "verify")
         step = _Publish(place, mine)
         step.note_links()
         exams = outcomes(place)
@@ -153,11 +154,11 @@ class _Publish:
         """Quarantine links that lead out of the SAN, and folders that cannot be listed."""
         for row in self.place.read(SEEN, Seen, "scan"):
             for name in row.links:
-                self._quarantine(row.folder_id, None, QuarantineNote("a link leads out of the SAN", name, kind="link"))
+                self._quarantine(row.folder_id or None, None, QuarantineNote("a link leads out of the SAN", name, kind="link"))
             for name in row.closed:
-                self._quarantine(row.folder_id, None, QuarantineNote("cannot be listed", name, kind="unreadable"))
+                self._quarantine(row.folder_id or None, None, QuarantineNote("cannot be listed", name, kind="unreadable"))
 
-    def _quarantine(self, folder_id: int, study: str | None, note: QuarantineNote) -> None:
+    def _quarantine(self, folder_id: int | None, study: str | None, note: QuarantineNote) -> None:
         self.place.catalog.open_quarantine(self.place.run, note, study=study, folder_id=folder_id)
         self.quarantined += 1
 

@@ -87,11 +87,11 @@ class _Scan:
         self.seen: list[Seen] = []
 
     def run(self) -> None:
-        exams, strays = self.place.san.exams()
+        exams, strays, closed = self.place.san.exams()
         kept = {path for path, row in self.known.items() if row.state != "freed"}
         fuses.shrunk(len(kept.intersection(exams)), len(kept), self.place.settings.limits)
-        if strays:
-            self.seen.append(Seen(0, b"", len(strays), no_exam=len(strays)))
+        above = len(strays) + len(closed)
+        self.seen.append(Seen(0, b"", above, no_exam=len(strays), unreadable=len(closed), closed=closed))
         again = [folder for folder in self._counted(exams) if not self._look(folder, may_wait=self.settle > 0)]
         if again:
             self._wait()
@@ -198,7 +198,7 @@ class _Scan:
             return sum(getattr(row, name) for row in self.seen)
 
         return ScanReport(
-            folders=len(self.seen),
+            folders=sum(row.folder_id > 0 for row in self.seen),
             files=total("files"),
             exams=len(self.tasks),
             tasked=total("tasked"),

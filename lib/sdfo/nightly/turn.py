@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sdfo.catalog import Lease
-from sdfo.errors import Fenced, Postponed, SdfoError
+from sdfo.errors import Fenced, Postponed, SdfoError, UsageError
 from sdfo.nightly.place import Place
 
 ARCHIVE = "archive"
@@ -42,6 +42,16 @@ class Turn:
                 return  # the step's own next check says so, where it can stop cleanly
             except SdfoError:
                 continue  # a catalog that is away for a moment; the lease outlives several renewals
+
+
+def require(place: Place, step: str) -> None:
+    """`UsageError` unless `step` of this run ended well: the next one must not build on half of it."""
+    row = place.catalog.steps(place.run).get(step)
+    if row is None or row.state != "done":
+        found = "not run" if row is None else row.state
+        raise UsageError(
+            f"step {step} of this run is not done", found=found, next_command=f"sdfo {step} --run {place.run}"
+        )
 
 
 @contextmanager

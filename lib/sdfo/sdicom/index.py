@@ -13,6 +13,7 @@ from typing import Any, overload
 
 from sdfo.errors import HeaderMismatch
 from sdfo.model import Extent, Form, Frames, Kind
+from sdfo.sdicom.names import may_leave
 from sdfo.sdicom.record import HEAD_LIMIT, LONGEST_FILE, TAIL_LIMIT, Apart, Layers, Original, Record, fault
 from sdfo.sdicom.table import APART_COLUMNS, COLUMNS, SHARED
 
@@ -93,6 +94,8 @@ def _check_values(table: dict[str, list[Any]], path: str) -> None:
     names, heads, tails = table["name"], table["head"], table["tail"]
     if not _is_unicode("".join(names)):
         raise HeaderMismatch("a name of the index is not Unicode", path=path)
+    if names and may_leave(names):
+        raise HeaderMismatch("a name of the index leads out of its folder", path=path)
     if len(set(names)) != len(names):
         raise HeaderMismatch("a name stands twice in the index", path=path)
     if not (set(table["kind"]) <= _KINDS.keys() and set(table["form"]) <= _FORMS.keys()):
@@ -128,8 +131,8 @@ def _decode_apart(row: Any, path: str) -> Apart:
         raise HeaderMismatch("a file apart has other columns", path=path)
     if not all(type(row[name]) in COLUMNS.get(name, {str}) for name in APART_COLUMNS):
         raise HeaderMismatch("a file apart has a value of another type", path=path)
-    if not _is_unicode(row["name"]):
-        raise HeaderMismatch("a name of a file apart is not Unicode", path=path)
+    if not _is_unicode(row["name"]) or may_leave([row["name"]]):
+        raise HeaderMismatch("a name of a file apart is none", path=path)
     if row["kind"] not in _KINDS or row["form"] not in _FORMS:
         raise HeaderMismatch("an unknown kind or form of a file apart", path=path)
     apart = Apart(**_fields(row, path))

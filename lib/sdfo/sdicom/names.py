@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 
 from sdfo.model import is_uid, valid_date
 
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")  # how Python's surrogateescape (PEP 383) shows such a byte
+
+_LEAVES = re.compile(r"/\.{0,2}/|\0|%(?!25)[0-7][0-9A-Fa-f]")  # `escape_name` writes of ASCII only %25
 
 
 def escape_name(raw: bytes) -> str:
@@ -29,6 +32,16 @@ def unescape_name(text: str) -> bytes:
     """The raw name that `escape_name` made `text` of. UnicodeEncodeError if `text` holds a lone surrogate."""
     raw = text.encode()
     return _ESCAPE.sub(lambda found: bytes.fromhex(found[1].decode()), raw) if b"%" in raw else raw
+
+
+def is_below(raw: bytes) -> bool:
+    """Whether a raw name stays below its folder: no part empty, `.` or `..`, and no zero byte."""
+    return b"\0" not in raw and not any(part in (b"", b".", b"..") for part in raw.split(b"/"))
+
+
+def may_leave(names: Iterable[str]) -> bool:
+    """Whether one of many names as text would not be `is_below`, or is not as `escape_name` writes it: at the speed of C."""
+    return _LEAVES.search(f"/{'/'.join(names)}/") is not None
 
 
 def apart_name(study: str, sha256: str) -> str:

@@ -13,7 +13,7 @@ from typing import TypeVar
 from sdfo.errors import SdicomError
 from sdfo.sdicom.heads import pack
 from sdfo.sdicom.layout import check_of, header_of, sync_of
-from sdfo.sdicom.names import escape_name, unescape_name
+from sdfo.sdicom.names import escape_name, is_below, unescape_name
 from sdfo.sdicom.record import Apart, Record, fault
 from sdfo.sdicom.table import encode_index
 from sdfo.seqfile import Framing, prefix
@@ -105,6 +105,8 @@ def _raw(item: Record | Apart) -> bytes:
         raise SdicomError("a name is not Unicode: use escape_name") from error
     if escape_name(raw) != item.name:
         raise SdicomError("a name is not as escape_name writes it")
+    if not is_below(raw):
+        raise SdicomError("a name leads out of its folder")
     return raw
 
 

@@ -7,6 +7,7 @@ submitted; elsewhere it is `local[workers]`, on loopback.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
@@ -36,6 +37,7 @@ class SparkEngine:
     @cached_property
     def session(self) -> SparkSession:
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else whatever python3 comes first on PATH
         builder = SparkSession.builder.appName("sdfo")
         if "SPARK_ENV_LOADED" not in os.environ:  # set by spark-submit
             builder = builder.master(f"local[{self.workers}]").config("spark.ui.enabled", "false")

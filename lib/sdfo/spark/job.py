@@ -27,7 +27,7 @@ def run_step(name: str, step: Step, argv: Sequence[str]) -> int:
     parser.add_argument("--conf", default=os.environ.get("SDFO_CONF"), help="settings; default: $SDFO_CONF")
     arguments = parser.parse_args(argv)
     try:
-        place = Place(conf.load(arguments.conf or ""), arguments.run)
+        place = Place(conf.load(arguments.conf or "", engine="spark"), arguments.run)
         with closing(SparkEngine(place.settings.convert.workers)) as engine:
             print(json.dumps({"step": name, "run": place.run} | asdict(step(place, engine, _line))), flush=True)
     except SdfoError as error:

@@ -1,64 +1,37 @@
 """The SAN: exam folders with whatever names and files the modalities put there, read and never trusted.
 
 Names are raw bytes. No symbolic link is followed, in any part of a path: each part is opened relative to the folder
-before it. Errors say the folder's id and the file's ordinal, never a name.
+before it. No error carries a name, nor has one as its cause that does: a traceback is a log too.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat as modes
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
-from hashlib import sha256
-from operator import attrgetter
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
-from sdfo.errors import OutOfRange, Unreadable, Vanished, WrongSan
+from sdfo.errors import Changed, OutOfRange, SanError, Unreadable, Vanished, WrongSan
 from sdfo.model import FileStamp
 from sdfo.stores import CHUNK
-from sdfo.stores.local import sync_folder
+from sdfo.tiers.listing import CLOSED, FOLDER, Listing, list_folder, stamp_of
+
+__all__ = ["ID_FILE", "OWN", "Listing", "San", "SanFile", "stamp_of"]
 
 ID_FILE = b".sdfo-san"
-OWN = (ID_FILE, b".sdfo-incoming", b".sdfo-expired")
+INCOMING = b".sdfo-incoming"
+OWN = (ID_FILE, INCOMING, b".sdfo-expired")
 """What the archive itself keeps at the SAN's root; no exam."""
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_DEEPEST = 100  # folders below an exam folder; each open level holds a descriptor
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # NONBLOCK: a FIFO must not hold the night
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """Everything below one exam folder, at one moment. Names are relative to it and ascend by their bytes.
-
-    `irregular`: links, sockets, devices; True where a link leads out of the SAN. `closed`: folders that cannot be
-    listed. `folders`: every folder with its mtime_ns, the exam folder itself as b"".
-    """
-
-    files: tuple[FileStamp, ...]
-    irregular: tuple[tuple[bytes, bool], ...]
-    closed: tuple[bytes, ...]
-    folders: tuple[tuple[bytes, int], ...]
-
-    @property
-    def seen(self) -> int:
-        return len(self.files) + len(self.irregular) + len(self.closed)
-
-    @property
-    def newest_ns(self) -> int:
-        """When a file last changed. ctime, because a copy may carry its original's mtime along."""
-        return max((f.ctime_ns for f in self.files), default=0)
-
-    def digest(self) -> str:
-        """Equal for two listings that show the same files."""
-        lines = sha256()
-        for f in self.files:
-            lines.update(b"%d %d %d %d %b" % (len(f.name), f.size, f.mtime_ns, f.ctime_ns, f.name))
-        return lines.hexdigest()
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE)
+"""What open(2) says of a regular file that is one no more: gone, or a link, a socket, a file where a folder was."""
+_ID_MOST = 128  # bytes of an id
 
 
 class San:
@@ -69,11 +42,12 @@ class San:
 
     def identity(self) -> str:
         """The id that `init` gave this SAN; `WrongSan` if there is none, as below an empty mount point."""
-        try:
-            with open(os.path.join(self.root, ID_FILE), encoding="ascii") as file:
-                return file.read().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise WrongSan("the SAN's root has no id file; is it mounted?", next_command="sdfo init (once)") from error
+        found = ""
+        with suppress(SanError, OutOfRange, UnicodeDecodeError), self._open(ID_FILE) as file:
+            found = file.read(0, min(file.size, _ID_MOST)).decode("ascii").strip()
+        if not found:
+            raise WrongSan("the SAN's root has no id file; is it mounted?", next_command="sdfo init (once)")
+        return found
 
     def require(self, identity: str) -> None:
         """`WrongSan` unless this is the SAN that was meant."""
@@ -82,107 +56,112 @@ class San:
             raise WrongSan("another SAN is mounted at its root", expected=identity, found=found)
 
     def adopt(self, identity: str | None = None) -> str:
-        """Write the id file of a new SAN, or keep the one that is there; its id."""
-        os.makedirs(self.root, mode=0o750, exist_ok=True)
+        """Give a new SAN its id, or keep the one that is there; the id. `SanError` if that cannot be done."""
         with suppress(WrongSan):
             return self.identity()
-        identity = identity or secrets.token_hex(16)
-        fd = os.open(os.path.join(self.root, ID_FILE), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
-        with os.fdopen(fd, "w") as file:
-            file.write(identity + "\n")
-            os.fsync(fd)
-        return identity
+        with _failing_as("the SAN's root cannot be given its id"):
+            os.makedirs(self.root, mode=0o750, exist_ok=True)
+            self._place((), ID_FILE, f"{identity or secrets.token_hex(16)}\n".encode(), 0o444)
+        return self.identity()
 
-    def exams(self) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-        """The exam folders, ascending, and what lies above exam depth and is no folder (no exam's file)."""
-        folders, strays = [b""], list[bytes]()
+    def exams(self) -> tuple[tuple[bytes, ...], tuple[bytes, ...], tuple[bytes, ...]]:
+        """Paths, ascending: the exam folders; what lies above exam depth and is no folder; folders there that are closed.
+
+        `Unreadable` if the root itself cannot be listed.
+        """
+        folders, strays, closed = [b""], list[bytes](), list[bytes]()
         for _ in range(self.exam_depth):
-            below = list[bytes]()
-            for parent in folders:
-                for entry in self._entries(parent):
-                    path = os.path.join(parent, entry.name)
-                    (below if entry.is_dir(follow_symlinks=False) else strays).append(path)
-            folders = below
-        own = set(OWN)
-        return tuple(sorted(f for f in folders if f.split(b"/")[0] not in own)), tuple(
-            s for s in strays if s not in own
-        )
+            inside = [found for folder in folders for found in self._inside(folder, closed)]
+            folders = [path for path, is_folder in inside if is_folder]
+            strays += [path for path, is_folder in inside if not is_folder]
+        if b"" in closed:
+            raise Unreadable("the SAN's root cannot be listed")
+        return tuple(sorted(folders)), tuple(sorted(strays)), tuple(sorted(closed))
 
-    def _entries(self, folder: bytes) -> list[os.DirEntry[bytes]]:
+    def _inside(self, folder: bytes, closed: list[bytes]) -> list[tuple[bytes, bool]]:
+        """The paths of what is in a folder above exam depth, and whether each is a folder. Adds to `closed` if it is."""
         try:
-            with os.scandir(os.path.join(self.root, folder)) as entries:
-                return list(entries)
+            fd = self._open_folder(*filter(None, folder.split(b"/")))
+            try:
+                with os.scandir(fd) as entries:
+                    found = [(os.fsencode(e.name), e.is_dir(follow_symlinks=False)) for e in entries]
+            finally:
+                os.close(fd)
         except OSError as error:
-            raise Unreadable(f"a folder above exam depth cannot be listed: {os.strerror(error.errno or 0)}") from error
+            if not folder or not isinstance(error, FileNotFoundError):  # else renamed or removed while we looked
+                closed.append(folder)
+            return []
+        return [(os.path.join(folder, name), is_folder) for name, is_folder in found if folder or name not in OWN]
 
     def list(self, folder: bytes) -> Listing:
-        """Everything below `folder`, at any depth. `Vanished` if it is gone."""
-        found = _Walk(os.path.realpath(self.root))
+        """Everything below `folder`, at any depth. `Vanished` if it is gone; `WrongSan` if the SAN is."""
+        parts = _parts(folder)
         try:
-            fd = self._open_folder(folder)
-        except FileNotFoundError as error:
-            raise Vanished("an exam folder is gone") from error
+            fd = self._open_folder(*parts)
+        except FileNotFoundError:
+            self.identity()
+            raise Vanished("an exam folder is gone") from None
         except OSError:
-            return Listing((), (), (b"",), ())
-        found.walk(fd, b"")
-        return Listing(
-            tuple(sorted(found.files, key=attrgetter("name"))),
-            tuple(found.irregular),
-            tuple(found.closed),
-            tuple(found.folders),
-        )
+            return CLOSED
+        return list_folder(fd, os.path.realpath(self.root), folder)
 
     def unchanged(self, folder: bytes, folders: tuple[tuple[bytes, int], ...]) -> bool:
         """Whether every folder of an earlier listing still has its mtime: no name was added or removed since."""
         try:
-            return all(
+            return bool(folders) and all(
                 os.stat(os.path.join(self.root, folder, name), follow_symlinks=False).st_mtime_ns == mtime
                 for name, mtime in folders
             )
-        except OSError:
+        except (OSError, ValueError):
             return False
 
     def open(self, folder: bytes, name: bytes) -> SanFile:
-        """`Vanished` or `Unreadable`; the caller closes it."""
-        *parents, base = name.split(b"/")
-        try:
-            at = self._open_folder(folder, *parents)
+        """A file that was listed; the caller closes it. `Vanished` if there is no such file any more, or `Unreadable`."""
+        return self._open(*_parts(folder), *_parts(name), name=name)
+
+    def _open(self, *path: bytes, name: bytes = b"") -> SanFile:
+        *parents, base = path
+        with _told("a file cannot be opened"):
+            at = self._open_folder(*parents)
             try:
-                return SanFile(name, os.open(base, _FILE, dir_fd=at))
+                fd = os.open(base, _FILE, dir_fd=at)
             finally:
                 os.close(at)
-        except FileNotFoundError as error:
-            raise Vanished("a listed file is gone") from error
-        except OSError as error:
-            raise Unreadable(f"a file cannot be opened: {os.strerror(error.errno or 0)}") from error
+        return SanFile(name, fd)
 
     def place(self, folder: bytes, name: bytes, data: bytes) -> bool:
-        """Write a new file, durable and whole before its name appears. False if the name is taken; never replaces."""
-        incoming = os.path.join(self.root, b".sdfo-incoming")
-        target = os.path.join(self.root, folder)
-        for path in (incoming, target):
-            os.makedirs(path, mode=0o750, exist_ok=True)
-        attempt = os.path.join(incoming, os.fsencode(secrets.token_hex(16)))
-        fd = os.open(attempt, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
-        try:
-            with os.fdopen(fd, "wb", closefd=True) as file:
-                file.write(data)
-                file.flush()
-                os.fsync(fd)
-            os.link(attempt, os.path.join(target, name))  # link(2) refuses a taken name; rename(2) would replace it
-        except FileExistsError:
-            return False
-        finally:
-            os.unlink(attempt)
-        for path in (target, os.path.dirname(target)):
-            sync_folder(path)
-        return True
+        """Write a new file, durable and whole before its name appears. False if the name is taken; never replaces.
 
-    def _open_folder(self, folder: bytes, *below: bytes) -> int:
-        fd = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        for part in (*folder.split(b"/"), *below):
+        `SanError` if it cannot be written; nothing is there then. `WrongSan` if the SAN is not mounted.
+        """
+        self.identity()
+        parts = _parts(folder)
+        if len(parts) != self.exam_depth or parts[0] in OWN or len(_parts(name)) != 1:
+            raise SanError("only an exam folder takes files")
+        with _failing_as("a file cannot be placed"):
+            return self._place(parts, name, data, 0o640)
+
+    def _place(self, parts: tuple[bytes, ...], name: bytes, data: bytes, mode: int) -> bool:
+        incoming = self._open_folder(INCOMING, make=True)
+        try:
+            target = self._open_folder(*parts, make=True)
             try:
-                inner = os.open(part, _DIRECTORY, dir_fd=fd)
+                return _place(incoming, target, name, data, mode)
+            finally:
+                os.close(target)
+        finally:
+            os.close(incoming)
+
+    def _open_folder(self, *parts: bytes, make: bool = False) -> int:
+        """The folder's descriptor. With `make`, folders that are not there are made, and every name on the way is durable."""
+        fd = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        for part in parts:
+            try:
+                if make:
+                    with suppress(FileExistsError):
+                        os.mkdir(part, 0o750, dir_fd=fd)
+                    os.fsync(fd)
+                inner = os.open(part, FOLDER, dir_fd=fd)
             finally:
                 os.close(fd)
             fd = inner
@@ -190,26 +169,38 @@ class San:
 
 
 class SanFile:
-    """An open file of the SAN: positioned reads that fail as `Unreadable`."""
+    """An open file of the SAN: positioned reads that fail as `Unreadable`. `fd` is its own from the first moment."""
 
     def __init__(self, name: bytes, fd: int) -> None:
         self.name, self._fd = name, fd
-        stat = os.fstat(fd)
-        if not modes.S_ISREG(stat.st_mode):
+        try:
+            self.size = self.stamp().size
+        except SanError:
             self.close()
-            raise Unreadable("not a regular file any more")
-        self.size = stat.st_size
+            raise
 
     def stamp(self) -> FileStamp:
         """What the file looks like now."""
-        return stamp_of(self.name, os.fstat(self._fd))
+        with _told("a file cannot be looked at"):
+            stat = os.fstat(self._fd)
+        if not modes.S_ISREG(stat.st_mode):
+            raise Vanished("a listed file is no regular file any more")
+        return stamp_of(self.name, stat)
+
+    def require(self, expected: FileStamp) -> None:
+        """`Changed` unless this still is the file that a listing showed."""
+        found = self.stamp()
+        if found != expected or self.size != expected.size:
+            raise Changed("a file changed since it was listed", expected=expected.size, found=found.size)
 
     def read(self, offset: int, length: int) -> bytes:
-        """Exactly `length` bytes, else `OutOfRange`: the file was cut."""
-        try:
-            data = os.pread(self._fd, length, offset)
-        except OSError as error:
-            raise Unreadable(f"a file cannot be read: {os.strerror(error.errno or 0)}", offset=offset) from error
+        """Exactly `length` bytes, else `OutOfRange`: beyond the size that the file had when opened, or it was cut."""
+        data = b""
+        if offset >= 0 and 0 <= length <= self.size - offset:
+            with _told("a file cannot be read"):
+                data = os.pread(self._fd, length, offset)
+                while len(data) < length and (more := os.pread(self._fd, length - len(data), offset + len(data))):
+                    data += more  # at most 2 GiB less a page come at once (read(2))
         if len(data) != length:
             raise OutOfRange("a file ends early", offset=offset, expected=length, found=len(data))
         return data
@@ -233,48 +224,46 @@ class SanFile:
         self.close()
 
 
-def stamp_of(name: bytes, stat: os.stat_result) -> FileStamp:
-    return FileStamp(name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+def _parts(path: bytes) -> tuple[bytes, ...]:
+    """The names in a path, which came from outside: `Unreadable` if it could leave the folder that it starts in."""
+    parts = tuple(path.split(b"/"))
+    if b"\0" in path or not {b"", b".", b".."}.isdisjoint(parts):
+        raise Unreadable("no path below an exam folder")
+    return parts
 
 
-class _Walk:
-    """Gathers a listing; owns each folder's descriptor that it is given."""
+def _place(incoming: int, target: int, name: bytes, data: bytes, mode: int) -> bool:
+    """link(2) refuses a taken name; rename(2) would replace it."""
+    attempt, new = os.fsencode(secrets.token_hex(16)), True
+    fd = os.open(attempt, _NEW, mode, dir_fd=incoming)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(fd)
+        os.link(attempt, name, src_dir_fd=incoming, dst_dir_fd=target)
+    except FileExistsError:
+        new = False
+    finally:
+        os.unlink(attempt, dir_fd=incoming)
+    os.fsync(target)  # also where the name was taken: by a neighbour, perhaps, that has not got so far
+    return new
 
-    def __init__(self, root: bytes) -> None:
-        self.root = root
-        self.files: list[FileStamp] = []
-        self.irregular: list[tuple[bytes, bool]] = []
-        self.closed: list[bytes] = []
-        self.folders: list[tuple[bytes, int]] = []
 
-    def walk(self, fd: int, folder: bytes) -> None:
-        try:
-            self.folders.append((folder, os.fstat(fd).st_mtime_ns))
-            for entry in sorted(os.fsencode(n) for n in os.listdir(fd)):
-                with suppress(FileNotFoundError):  # renamed while we looked: the next listing shows it
-                    self._one(fd, entry, os.path.join(folder, entry))
-        finally:
-            os.close(fd)
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """The operating system's errors as ours, its text without the name that goes with it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _GONE:
+            raise Vanished("a listed file is gone") from None
+        raise Unreadable(f"{what}: {os.strerror(error.errno or 0)}") from None
 
-    def _one(self, fd: int, entry: bytes, name: bytes) -> None:
-        stat = os.stat(entry, dir_fd=fd, follow_symlinks=False)
-        if modes.S_ISDIR(stat.st_mode):
-            self._folder(fd, entry, name)
-        elif modes.S_ISREG(stat.st_mode):
-            self.files.append(stamp_of(name, stat))
-        else:
-            self.irregular.append((name, modes.S_ISLNK(stat.st_mode) and self._leads_out(fd, entry)))
 
-    def _folder(self, fd: int, entry: bytes, name: bytes) -> None:
-        inner = -1
-        if name.count(b"/") < _DEEPEST:
-            with suppress(PermissionError, NotADirectoryError):
-                inner = os.open(entry, _DIRECTORY, dir_fd=fd)
-        if inner < 0:
-            self.closed.append(name)
-        else:
-            self.walk(inner, name)
-
-    def _leads_out(self, fd: int, entry: bytes) -> bool:
-        target = os.path.realpath(os.path.join(b"/proc/self/fd/%d" % fd, entry))
-        return os.path.commonpath([target, self.root]) != self.root
+@contextmanager
+def _failing_as(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SanError(f"{what}: {os.strerror(error.errno or 0)}") from None

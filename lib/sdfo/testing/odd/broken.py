@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -94,7 +95,7 @@ def no_dicom(tree: Builder) -> None:
     for name in (b"readme.txt", b"sub/more.txt"):
         tree.file(b"no dicom", name, b"nothing here\n", Kind.OTHER, "reported, not archived", fate=Fate.NO_EXAM)
     tree.folder(b"empty")
-    tree.folder(b"empty but for a folder/sub")
+    os.mkdir(os.path.join(tree.folder(b"empty but for a folder"), b"sub"))
 
 
 def deep_sequence(tree: Builder) -> None:

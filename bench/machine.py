@@ -1,0 +1,46 @@
+"""What the numbers were measured on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import time
+from pathlib import Path
+
+_PAGE = """# Benchmarks
+
+Written by `make bench ARGS='--markdown docs/benchmarks.md'`. In each row, "ours : reference" names the two sides. Rows in
+seconds give our speed as a share of the reference's (1 is as fast); the others our cost as a multiple of it. All numbers are
+medians over the rounds; the two sides took turns.
+
+{}
+"""
+
+
+def described(folder: Path) -> str:
+    """One paragraph: date, processor, cores, memory, file system, and how busy the machine was with other things."""
+    cpu = _first(r"^model name\s*: (.+)$", "/proc/cpuinfo") or platform.machine()
+    memory = int(_first(r"^MemTotal:\s*(\d+)", "/proc/meminfo") or 0) / 1e6
+    sha = ", SHA instructions" if _first(r"\b(sha_ni|sha2)\b", "/proc/cpuinfo") else ""
+    return (
+        f"{time.strftime('%Y-%m-%d %H:%M')} · {os.cpu_count()} cores ({cpu}{sha}), {memory:.0f} GB · "
+        f"{_file_system(folder)} · Linux {platform.release()} · Python {platform.python_version()} · "
+        f"load at the start {os.getloadavg()[0]:.1f}"
+    )
+
+
+def page(shown: str) -> str:
+    return _PAGE.format(shown.strip())
+
+
+def _first(pattern: str, path: str) -> str | None:
+    found = re.search(pattern, Path(path).read_text(), re.MULTILINE)
+    return found and found[1]
+
+
+def _file_system(folder: Path) -> str:
+    """The type of the mount that `folder` is on: that of the longest mount point above it."""
+    mounts = (line.split()[1:3] for line in Path("/proc/self/mounts").read_text().splitlines())
+    above = [(len(point), kind) for point, kind in mounts if folder.resolve().is_relative_to(point)]
+    return max(above)[1]

@@ -1,0 +1,91 @@
+"""Whether the archive is well: for a person, and for a monitor that reads the exit code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from sdfo.cli import show
+from sdfo.cli.app import given
+from sdfo.cli.show import Answer, Table
+from sdfo.errors import Missing, SettingsError
+
+if TYPE_CHECKING:
+    from sdfo.nightly.place import Place
+
+
+def register(app: typer.Typer) -> None:
+    app.command(rich_help_panel="Care")(status)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that is watched. `ok` False makes the exit code 1."""
+
+    what: str
+    ok: bool
+    found: str
+    next: str = ""
+
+
+def status(ctx: typer.Context) -> Answer:
+    """Exit 1 when the last good night is too old (limits.night_age_hours) or a tier has too little room (limits.free)."""
+    place = given(ctx).place("status")
+    good, lines = last_good_night(place), [_night(place), _room(place), _work(place), _quarantine(place)]
+    well = all(line.ok for line in lines)
+    data: dict[str, Any] = {"ok": well, "last_good_night": good and good[0], "run": good and good[1], "lines": lines}
+    rows = [("ok" if line.ok else "NO", line.what, line.found, line.next) for line in lines]
+    return Answer(data, [Table(("", "what", "found", "next"), rows)], 0 if well else 1)
+
+
+def last_good_night(place: Place) -> tuple[datetime, str] | None:
+    """What the file in the store's root says: when, and which run. None before the first."""
+    from sdfo.nightly.place import GOOD_NIGHT
+
+    try:
+        when, _, run = place.store.read_all(GOOD_NIGHT).decode().strip().partition(" ")
+        return datetime.fromisoformat(when), run
+    except Missing:
+        return None
+    except ValueError as error:
+        raise SettingsError("the file last_good_night is not what the report writes", path=GOOD_NIGHT) from error
+
+
+def _night(place: Place) -> Line:
+    good, most = last_good_night(place), place.settings.limits.night_age_hours
+    if good is None:
+        return Line("last good night", False, "none yet", "sdfo night")
+    hours = (datetime.now(UTC) - good[0]).total_seconds() / 3600
+    found = f"{show.moment(good[0])}, {hours:.1f} h ago (at most {most:g}), run {good[1]}"
+    return Line(
+        "last good night", hours <= most, found, "" if hours <= most else "see the last run's page, then sdfo night"
+    )
+
+
+def _room(place: Place) -> Line:
+    from sdfo.nightly import figures
+
+    free, total = place.store.free()
+    share = free / total if total else 0.0
+    enough = share >= place.settings.limits.free
+    found = (
+        f"{figures.size(free)} of {figures.size(total)} free, {share:.0%} (at least {place.settings.limits.free:.0%})"
+    )
+    return Line("room in the HDFS store", enough, found, "" if enough else "sdfo gc, and more disks")
+
+
+def _work(place: Place) -> Line:
+    from sdfo.nightly.turn import ARCHIVE
+
+    lease = place.catalog.lease_holder(ARCHIVE)
+    return Line(
+        "at work now", True, "nobody" if lease is None else f"run {lease.run}, lease until {show.moment(lease.expires)}"
+    )
+
+
+def _quarantine(place: Place) -> Line:
+    number = len(place.catalog.quarantine())
+    return Line("open quarantine entries", True, str(number), "sdfo quarantine" if number else "")
