@@ -145,7 +145,7 @@ def test_other_variables_are_none_of_ours(file: Path, monkeypatch: pytest.Monkey
         "[night]\nstart = '25:00'\n",
         "[limits]\nsame_error = 0\n",
         "[limits]\nfree = 1.5\n",
-        "[convert]\nworkers = 0\n",
+        "[convert]\nworkers = -1\n",
         "[convert]\nbatch_gib = 'many'\n",
         "site = ''\n",
         "not toml",

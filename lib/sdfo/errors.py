@@ -7,7 +7,8 @@
     │   └── LeaseHeld            another run is at work
     ├── Fenced                   this step's token is no longer the newest: a later one took over
     ├── Fuse                     a night stopped itself: too many files fail alike, or the SAN looks empty
-    ├── EngineError              a worker process died, or an engine could not run
+    ├── EngineError              a worker of an engine died, and its work with it
+    ├── NoEngine                 an engine could not be started at all
     ├── NotFound                 nothing in the catalog answers to this UID, id or name
     ├── Conflict                 two things claim one place in the catalog
     ├── CatalogError             the catalog cannot be opened, is of another version, or lies on a network disk
@@ -104,6 +105,10 @@ class Fuse(SdfoError):
 
 
 class EngineError(SdfoError):
+    pass
+
+
+class NoEngine(SdfoError):
     pass
 
 

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from sdfo.catalog import Catalog
+from sdfo.catalog.tables import HEAD, metadata
 from sdfo.stores.local import LocalStore
 from sdfo.testing.postgres import Server, postgres
 
@@ -32,8 +34,9 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(server: Server) -> str:
-    return _upgraded(server.database())
+def postgres_catalogs(server: Server) -> list[str]:
+    """URLs of upgraded catalogs that no test uses now."""
+    return []
 
 
 def _upgraded(url: str) -> str:
@@ -53,15 +56,33 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture(params=DATABASES)
-def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], str]]:
     """Makes URLs of new catalogs without a row."""
-    if request.param == "postgresql":
-        server: Server = request.getfixturevalue("server")
-        template: str = request.getfixturevalue("postgres_template")
-        return lambda: server.database(template)
-    source: Path = request.getfixturevalue("sqlite_template")
-    numbers = iter(range(1000))
-    return lambda: f"sqlite:///{shutil.copy(source, tmp_path / f'catalog-{next(numbers)}.db')}"
+    if request.param == "sqlite":
+        source: Path = request.getfixturevalue("sqlite_template")
+        numbers = iter(range(1000))
+        yield lambda: f"sqlite:///{shutil.copy(source, tmp_path / f'catalog-{next(numbers)}.db')}"
+        return
+    server: Server = request.getfixturevalue("server")
+    spare: list[str] = request.getfixturevalue("postgres_catalogs")
+    used = []
+
+    def new() -> str:
+        used.append(spare.pop() if spare else _upgraded(server.database()))
+        return used[-1]
+
+    yield new
+    for url in used:
+        _emptied(url)
+        spare.append(url)
+
+
+def _emptied(url: str) -> None:
+    engine = create_engine(url)
+    with engine.begin() as conn:
+        conn.execute(text(f"UPDATE alembic_version SET version_num = '{HEAD}'"))
+        conn.execute(text(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY"))
+    engine.dispose()
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ def test_another_version_is_refused(catalog: Catalog) -> None:
     with catalog.database.write() as conn:
         conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     again = Catalog(catalog.database.url)
-    with pytest.raises(CatalogError, match="another version.*next: sdfo catalog upgrade"):
+    with pytest.raises(CatalogError, match=r"another version.*next: sdfo catalog upgrade"):
         again.runs()
     with pytest.raises(CatalogError, match="later version"):
         again.upgrade()
@@ -92,8 +92,8 @@ def _upgrade(url: str) -> None:
 
 def test_two_processes_may_upgrade_at_once(empty_url: str) -> None:
     """One makes the tables, the other finds them made."""
-    spawn = multiprocessing.get_context("spawn")
-    processes = [spawn.Process(target=_upgrade, args=(empty_url,)) for _ in range(2)]
+    fork = multiprocessing.get_context("fork")
+    processes = [fork.Process(target=_upgrade, args=(empty_url,)) for _ in range(2)]
     for process in processes:
         process.start()
     for process in processes:

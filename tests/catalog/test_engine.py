@@ -43,7 +43,7 @@ def test_the_file_system_is_the_deepest_mount(path: str, kind: str) -> None:
 @pytest.mark.parametrize("path", ["/mnt/nas/c.db", "/mnt/my share/c.db", "/home/remote/c.db"])
 def test_sqlite_is_refused_on_a_network_disk(path: str) -> None:
     """NFS, CIFS and sshfs hold no write-ahead log; the error names the type found."""
-    with pytest.raises(CatalogError, match="network file system.*found (nfs4|cifs|fuse.sshfs)"):
+    with pytest.raises(CatalogError, match=r"network file system.*found (nfs4|cifs|fuse.sshfs)"):
         connecting.refuse_network(Path(path), MOUNTS)
     connecting.refuse_network(Path("/var/c.db"), MOUNTS)
 

@@ -102,9 +102,9 @@ def _contend(url: str, run: str, results: Queue[tuple[str, list[int]]]) -> None:
 
 def test_processes_contend_and_no_token_is_given_twice(url: str) -> None:
     """Two processes take and give back for a while: each token one owner, all in ascending order, both have had some."""
-    spawn = multiprocessing.get_context("spawn")
-    results: Queue[tuple[str, list[int]]] = spawn.Queue()
-    processes = [spawn.Process(target=_contend, args=(url, run, results)) for run in ("a", "b")]
+    fork = multiprocessing.get_context("fork")
+    results: Queue[tuple[str, list[int]]] = fork.Queue()
+    processes = [fork.Process(target=_contend, args=(url, run, results)) for run in ("a", "b")]
     for process in processes:
         process.start()
     taken = dict(results.get(timeout=60) for _ in processes)

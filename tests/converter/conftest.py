@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+import resource
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,11 +25,13 @@ class Works:
 
     folder = b"MUELLER^HANS"
 
-    def __init__(self, top: Path, max_record: int = 64 * MIB, san: Callable[[str], San] = San) -> None:
+    def __init__(
+        self, top: Path, max_record: int = 64 * MIB, san: Callable[[str], San] = San, threads: int = 1
+    ) -> None:
         self.top, self.root = top, top / "san"
         self.san, self.store = san(str(self.root)), LocalStore(top / "hdfs")
         self.san.adopt("tests")
-        self.desk = Desk(self.san, self.store, "site", "attempts/run", max_record)
+        self.desk = Desk(self.san, self.store, "site", "attempts/run", max_record, threads)
 
     def path(self, name: bytes, folder: bytes | None = None) -> bytes:
         return os.path.join(os.fsencode(self.root), self.folder if folder is None else folder, name)
@@ -93,3 +97,19 @@ def content() -> Callable[[Works, ExamOutcome], object]:
         return parts, [(f.stamp.name, f.ordinal, f.fate, f.kind, f.study, f.sha256, f.alias) for f in outcome.files]
 
     return shown
+
+
+@pytest.fixture(scope="session")
+def limited() -> Callable[[int], AbstractContextManager[None]]:
+    """A disk that is full when a file has so many bytes (RLIMIT_FSIZE of setrlimit(2): it binds root too)."""
+
+    @contextmanager
+    def limit(size: int) -> Iterator[None]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limit

@@ -44,11 +44,11 @@ def _folders() -> st.SearchStrategy[dict[bytes, bytes]]:
 @settings(max_examples=25)
 @given(_folders(), st.randoms(use_true_random=False), st.sampled_from([2_000, 100_000, 1 << 26]))
 def test_any_order_any_mtime_any_time_gives_the_same_files(works_in, content, files, random: Random, limit) -> None:
-    """Twice: made in another order, with other times, described in another order; once more over the same folder."""
+    """Twice: made in another order, with other times, described in another order, by more threads; and once more over it."""
     shown = []
     with tempfile.TemporaryDirectory() as top:
         for number in range(2):
-            works = works_in(Path(top, str(number)), limit)
+            works = works_in(Path(top, str(number)), limit, threads=1 + 2 * number)
             names = random.sample(sorted(files), len(files))
             works.fill({name: files[name] for name in names})
             for name in names:

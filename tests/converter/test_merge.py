@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from hashlib import sha256
 
 import pytest
@@ -121,8 +122,6 @@ def test_awkward_names_are_keys_that_give_them_back(works) -> None:
 
 def test_a_path_longer_than_the_kernel_takes_is_a_key_like_any(works) -> None:
     """PATH_MAX is 4,096 bytes; each part of a name is opened by itself."""
-    import os
-
     part = b"p" * 250
     works.fill({b"short": _IMAGES[0]})
     at = os.open(works.path(b""), os.O_RDONLY)

@@ -15,7 +15,7 @@ import pytest
 
 from sdfo.testing.exams import make_exam
 
-pytestmark = [pytest.mark.airflow, pytest.mark.long]
+pytestmark = [pytest.mark.airflow, pytest.mark.long, pytest.mark.timeout(1500)]
 T = TypeVar("T")
 PAGES = Path(__file__).resolve().parents[2] / "scripts" / "airflow-pages"
 
@@ -47,7 +47,7 @@ def standalone(airflow, archive, port: str) -> Iterator[psutil.Process]:
         started = subprocess.Popen([PAGES], env=env, stdout=out, stderr=out, start_new_session=True)
     process = psutil.Process(started.pid)
     try:
-        wait_for("healthy Airflow", 120, lambda: set(health(port).values()) == {"healthy"})
+        wait_for("healthy Airflow", 300, lambda: set(health(port).values()) == {"healthy"})
         yield process
     finally:
         family = [process, *process.children(recursive=True)]
@@ -83,7 +83,7 @@ def test_the_login_is_printed(standalone: psutil.Process, airflow) -> None:
 
 def test_the_scheduler_runs_the_night(standalone: psutil.Process, airflow, archive) -> None:
     """Switched on and triggered, the DAG runs to its end: pool and connection are there, and it is a good night."""
-    wait_for("DAG", 60, lambda: airflow.json("dags", "list"))
+    wait_for("DAG", 180, lambda: airflow.json("dags", "list"))
     for words in (["unpause", "--yes"], ["trigger", "--run-id", "by-hand"]):
         done = airflow("dags", *words, "nightly_archive")
         assert done.returncode == 0, done.stdout
@@ -92,5 +92,5 @@ def test_the_scheduler_runs_the_night(standalone: psutil.Process, airflow, archi
         runs = airflow.json("dags", "list-runs", "nightly_archive")
         return [run["state"] for run in runs if run["run_id"] == "by-hand" and run["state"] in ("success", "failed")]
 
-    assert wait_for("end of the night", 300, ended) == ["success"]
+    assert wait_for("end of the night", 900, ended) == ["success"]
     assert archive.report("by-hand")["good"]

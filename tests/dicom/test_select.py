@@ -80,11 +80,7 @@ def _check(data: bytes) -> int:
 def test_every_tag_of_every_shipped_file(shipped_file: Path) -> None:
     """All top-level values of pydicom's files, taken from the head alone, equal pydicom's from the whole file."""
     data = shipped_file.read_bytes()
-    if (
-        shipped_file.name not in UNREADABLE
-        and shipped_file.suffix != ".dump"
-        and shipped_file.name != "MR_truncated.dcm"
-    ):
+    if shipped_file.name not in UNREADABLE and shipped_file.suffix != ".dump" and "truncated" not in shipped_file.name:
         assert _check(data) > 0
 
 

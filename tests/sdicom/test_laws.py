@@ -104,7 +104,7 @@ def planned(some: list[Member], beside: list[Apart], folder: bytes = b"f\xff") -
 
 
 @given(exams(), st.binary(max_size=9))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_what_was_written_is_read(exam: tuple[list[Member], list[Apart]], folder: bytes) -> None:
     """Every row, value, head and tail, in the order of raw names, through our reader and through a plain one."""
     some, beside = exam
@@ -132,7 +132,7 @@ def test_what_was_written_is_read(exam: tuple[list[Member], list[Apart]], folder
 
 
 @given(exams(), st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_a_plan_is_a_function_of_the_set(exam: tuple[list[Member], list[Apart]], chance: random.Random) -> None:
     """Records and files apart in any order: the same header, so the same check and the same file."""
     some, beside = exam

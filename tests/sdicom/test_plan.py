@@ -43,14 +43,14 @@ def test_the_compressed_heads_are_not_in_the_check(exam: Any) -> None:
 
 def test_an_escape_stands_after_a_million_bytes(store: LocalStore, make_exam: Make, make_member: Make) -> None:
     """Counted from the header's end and from the last escape, and nowhere else."""
-    exam = make_exam(
-        [make_member(b"%03d" % n, bytes(99_984)) for n in range(32)]
-    )  # 100,000 each with what stands before it
+    totals = [999_999, 16, 1_000_000, 999_984, 16, 16]  # 16 of each stand before the value
+    exam = make_exam([make_member(b"%03d" % n, bytes(total - 16)) for n, total in enumerate(totals)])
     exam.write(store)
     with store.open(exam.path) as source:
         reader = Reader.open(source)
-        found = [(entry.position - reader.header.end, entry.key) for entry in reader.entries() if entry.escaped]
-    assert found == [(1_000_000, b"010"), (2_000_020, b"020"), (3_000_040, b"030")]
+        found = [(entry.key, entry.position - reader.header.end) for entry in reader.entries() if entry.escaped]
+    after = 1_000_015 + 20 + 1_000_000  # the first escape comes after two records, the next right after the third
+    assert found == [(b"002", 1_000_015), (b"003", after), (b"005", after + 1_000_020)]
 
 
 def test_names_are_ordered_by_raw_bytes(make_member: Make) -> None:

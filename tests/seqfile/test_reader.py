@@ -18,6 +18,7 @@ from sdfo.stores.local import LocalStore
 
 SYNC = bytes(range(200, 216))
 Pairs = list[tuple[bytes, bytes]]
+NUMBERS = itertools.count()
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def store(tmp_path: Path) -> LocalStore:
 def written(
     store: LocalStore, pairs: Pairs, interval: int = 1_000_000, metadata: Iterable[tuple[bytes, bytes]] = ()
 ) -> str:
-    name = f"{sum(1 for _ in store.list())}.seq"
+    name = f"{next(NUMBERS)}.seq"
     with store.create(name) as sink:
         writer = Writer(sink, SYNC, interval)
         writer.begin(metadata)
@@ -38,7 +39,7 @@ def written(
 
 
 def opened(store: LocalStore, data: bytes) -> Reader:
-    name = f"{sum(1 for _ in store.list())}.raw"
+    name = f"{next(NUMBERS)}.raw"
     store.put(name, data)
     return Reader.open(store.open(name))
 
@@ -151,6 +152,7 @@ def hostile() -> Iterator[tuple[str, bytes, type[SequenceFileError]]]:
     header, key = PREAMBLE + ended, text(b"k")
     int32 = [n.to_bytes(4, "big", signed=True) for n in (-2, -1, 0, 4, 6, 7, 2**31 - 1)]
     minus2, minus1, zero, four, six, seven, most = int32
+    whole = six + b"\0\0\0\2" + key + zero
     yield "empty", b"", SequenceFileTruncated
     yield "another magic", b"SEQ\x05" + header[4:], SequenceFileError
     yield "another key class", header.replace(b"io.Text", b"io.TEXT"), SequenceFileError
@@ -166,7 +168,7 @@ def hostile() -> Iterator[tuple[str, bytes, type[SequenceFileError]]]:
     yield "a negative length", PREAMBLE + b"\0\0\0\1" + encode_vint(-5) + bytes(900), SequenceFileError
     yield "a key twice", PREAMBLE + b"\0\0\0\2" + 2 * (key + key) + SYNC, SequenceFileError
     yield "a key that is no UTF-8", PREAMBLE + b"\0\0\0\1" + text(b"\xff") + key + SYNC, SequenceFileError
-    yield "an escape with another marker", header + minus1 + SYNC[::-1] + seven, SequenceFileError
+    yield "an escape with another marker", header + minus1 + SYNC[::-1] + whole, SequenceFileError
     yield "two escapes", header + 2 * (minus1 + SYNC), SequenceFileError
     yield "a negative record length", header + minus2 + four + key + zero, SequenceFileError
     yield "a negative key length", header + six + minus2 + key + zero, SequenceFileError
@@ -181,6 +183,7 @@ def test_impossible_files_are_refused(store: LocalStore, data: bytes, kind: type
     """Each with its own error and offset, and nothing of the declared size is allocated."""
     with pytest.raises(kind) as caught:
         list(opened(store, data).items())
+    assert type(caught.value) is kind
     assert caught.value.path
     assert caught.value.offset is not None
 

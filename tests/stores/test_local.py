@@ -6,6 +6,7 @@ import ctypes
 import errno
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -70,10 +71,13 @@ def test_sync_makes_the_bytes_durable(store: LocalStore, synced: list[str]) -> N
 
 
 def test_abandon_promises_nothing(store: LocalStore, synced: list[str]) -> None:
-    """And therefore waits for no disk."""
+    """And therefore waits for no disk; nor does a `with` block that ends by an exception."""
     sink = store.create("file")
     synced.clear()
     sink.abandon()
+    assert synced == []
+    with pytest.raises(ZeroDivisionError), store.create("other"):
+        raise ZeroDivisionError
     assert synced == []
 
 
@@ -121,6 +125,22 @@ def test_a_failed_write_is_final(store: LocalStore, small_disk: int) -> None:
     for call in (lambda: sink.write(b""), sink.sync, sink.close, sink.close):
         with pytest.raises(Unavailable, match="earlier"):
             call()
+
+
+def test_a_full_disk_and_wide_items(store: LocalStore, small_disk: int) -> None:
+    """A view is counted in bytes, not in items: what did not fit is missed."""
+    with pytest.raises(Unavailable), store.create("file") as sink:
+        sink.write(memoryview(bytes(small_disk + 8)).cast("Q"))
+
+
+def test_writes_that_take_less(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """writev(2) may take any part of what it is given: the rest follows, in order."""
+    writev = os.writev
+    monkeypatch.setattr(os, "writev", lambda fd, buffers: writev(fd, [buffers[0][:7]]))
+    buffers = [bytes([n]) * n for n in range(30)]
+    with store.create("file") as sink:
+        sink.write(*buffers)
+    assert store.read_all("file") == b"".join(buffers)
 
 
 def test_a_failed_sync_is_final(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,6 +206,16 @@ def test_what_is_no_regular_file(store: LocalStore, tmp_path: Path) -> None:
     for ask in (store.open, store.stat):
         with pytest.raises(Missing):
             ask("fifo")
+
+
+def test_a_folder_that_goes_while_listed(store: LocalStore) -> None:
+    """As when another process clears up: the listing goes on without it."""
+    for path in ("a/1", "b/1", "b/c/1", "d/1"):
+        store.put(path, b"")
+    listing = store.list()
+    first = next(listing).path
+    shutil.rmtree(store.root / "b")
+    assert [first, *(stat.path for stat in listing)] == ["a/1", "d/1"]
 
 
 def test_a_rename_does_not_follow_or_replace_a_link(store: LocalStore, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from sdfo.stores import Store
 
 FOLDER = "state"
 VERSION = 1
+_TRIES = 100
 
 Line = dict[str, Any]
 """`what` says which: part, alias, quarantine, decision, copy or outcome."""
@@ -29,7 +30,7 @@ Line = dict[str, Any]
 def append(store: Store, at: datetime, token: int, lines: Sequence[Line]) -> str:
     """Put `lines` as one new file, in order after all that was put before `at`; its path."""
     data = "".join(json.dumps({"v": VERSION} | line, separators=(",", ":")) + "\n" for line in lines).encode("ascii")
-    while True:
+    for _ in range(_TRIES):
         path = f"{FOLDER}/{at:%Y-%m-%d}/{at:%H%M%S.%f}-{token}.jsonl"
         try:
             store.put(path, data)
@@ -37,6 +38,7 @@ def append(store: Store, at: datetime, token: int, lines: Sequence[Line]) -> str
             at += timedelta(microseconds=1)
         else:
             return path
+    raise CatalogError("the state journal takes no new file", path=path, found=f"{_TRIES} names taken")
 
 
 def read(store: Store) -> Iterator[tuple[str, Line]]:

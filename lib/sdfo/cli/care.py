@@ -65,7 +65,9 @@ def gc(
 
     done = collect(given(ctx).place("gc"), dry_run=dry_run)
     would = "would be removed" if dry_run else "removed"
-    return Answer(done, [f"{done.removed} attempts {would}, {figures.size(done.bytes)}; {done.kept} kept"])
+    return Answer(
+        done, [f"{figures.many(done.removed, 'attempt')} {would}, {figures.size(done.bytes)}; {done.kept} kept"]
+    )
 
 
 def rebuild(

@@ -35,7 +35,7 @@ def _text(report: NightReport, page: str) -> Iterator[str | Table]:
     yield ""
     yield Table(("step", "state", "took", "what it says"), [_step(report, name) for name in STEPS], frozenset({"took"}))
     yield ""
-    yield f"{len(report.exams)} S-DICOM files, {figures.size(report.bytes)}, {figures.rate(report.rate)}"
+    yield f"{figures.many(len(report.exams), 'S-DICOM file')}, {figures.size(report.bytes)}, {figures.rate(report.rate)}"
     for tier in report.tiers:
         full = "" if tier.days is None else f", full {figures.until_full(tier.days)} at this pace"
         yield f"{tier.tier}: {figures.size(tier.free)} of {figures.size(tier.total)} free{full}"

@@ -47,6 +47,7 @@ def find(
     Patients are shown by their id alone.
     """
     from sdfo.catalog import Query
+    from sdfo.nightly import figures
 
     since, until = date_range(dates)
     found = given(ctx).archive().find(Query(patient, study, modality, since, until))
@@ -71,7 +72,9 @@ def find(
         ],
         frozenset({"series", "images"}),
     )
-    end = f"{len(rows)} studies" + (", and more: narrow the query, or raise --limit" if more else "")
+    end = figures.many(len(rows), "study", "studies") + (
+        ", and more: narrow the query, or raise --limit" if more else ""
+    )
     return Answer(
         {"studies": [_study(row) for row in rows], "more": more}, [table, "", end] if rows else ["no study answers"]
     )
@@ -98,7 +101,7 @@ def get(
     done = archive.get(uid, to)
     _faults(archive)
     data = {"files": done.files, "bytes": done.bytes, "to": to, "faults": done.faults}
-    return Answer(data, [f"{done.files} files, {figures.size(done.bytes)}, below {to}"])
+    return Answer(data, [f"{figures.many(done.files, 'file')}, {figures.size(done.bytes)}, below {to}"])
 
 
 def head(ctx: typer.Context, uid: Uid) -> Answer:

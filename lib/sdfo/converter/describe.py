@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -26,6 +27,16 @@ class Problem:
     stamp: FileStamp
     fate: Fate
     reason: str
+
+
+class _Packer(threading.local):
+    """A compressor of each thread's own: to make one costs more than a CT's head costs it, and none serves two at once."""
+
+    def __init__(self) -> None:
+        self.compress = zstandard.ZstdCompressor(level=3).compress
+
+
+_packer = _Packer()
 
 
 def describe(san: San, folder: bytes, stamp: FileStamp) -> Description | Problem:
@@ -61,7 +72,7 @@ def _described(file: SanFile, stamp: FileStamp) -> Description:
         study_date=valid_date(structure.study_date),
         head_length=None if kept is None else kept[0].length,
         tail_length=None if kept is None else kept[1].length,
-        head=None if kept is None or len(head) > SHUFFLE_MOST else zstandard.compress(head, 3),
+        head=None if kept is None or len(head) > SHUFFLE_MOST else _packer.compress(head),
         pixels=None if structure.pixels is None else pixels,
         frames=structure.frames,
     )

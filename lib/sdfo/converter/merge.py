@@ -15,25 +15,30 @@ from hashlib import sha256
 from operator import attrgetter
 
 from sdfo import crashpoints
+from sdfo.ahead import ahead
 from sdfo.converter import assign
 from sdfo.converter.describe import Problem
 from sdfo.converter.spool import Spool
 from sdfo.errors import Changed, EngineError, OutOfRange, SanError
 from sdfo.model import Description, ExamOutcome, ExamTask, Fate, FileOutcome, FileStamp, Form, PartOutcome
 from sdfo.sdicom import Apart, Plan, Record, apart_name, escape_name, in_order, part_name, plan, write
-from sdfo.stores import Store
+from sdfo.stores import CHUNK, Store
 from sdfo.tiers.san import San, SanFile
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Where a conversion works: the SAN it reads, the store it writes to, the folder of its attempts, its limit."""
+    """Where a conversion works: the SAN it reads, the store it writes to, the folder of its attempts, its limit.
+
+    `threads` read, hash and compress ahead of what is being written: more than one where a core would be idle else.
+    """
 
     san: San
     store: Store
     site: str
     attempts: str
     max_record: int
+    threads: int = 1
 
 
 class _Moved(Changed):
@@ -118,7 +123,8 @@ class _Merge:
         by_name = {escape_name(d.stamp.name): d for d in inside}
         ordered = [by_name[row.name] for row in rows]
         heads = (self._head(d) for d in ordered if d.head_length is not None)
-        planned = plan(study, self.task.folder, rows, heads, [_apart(study, d) for d in beside])
+        apart = [_apart(study, d) for d in beside]
+        planned = plan(study, self.task.folder, rows, heads, apart, self.desk.threads)
         path = part_name(study, min((d.study_date for d in members if d.study_date), default=None), planned.check)
         moves = self._write_apart(study, beside, attempt, path.rpartition("/")[0])
         self._write(planned, ordered, f"{attempt}part.sdicom")
@@ -139,9 +145,9 @@ class _Merge:
             return file.read(0, length) + file.read(d.stamp.size - tail, tail)
 
     def _write(self, planned: Plan, ordered: list[Description], attempt: str) -> None:
-        with self.desk.store.create(attempt) as sink:
+        with self.desk.store.create(attempt) as sink, ahead(self._value, ordered, self.desk.threads) as values:
             crashpoints.passing("convert.attempt-open", planned.study)
-            write(sink, planned, (self._value(d) for d in ordered))
+            write(sink, planned, map(_passing, values))
         crashpoints.passing("convert.attempt-closed")
 
     def _write_apart(
@@ -152,17 +158,21 @@ class _Merge:
             name = apart_name(study, d.sha256)
             moves.append((f"{attempt}{name}", f"{folder}/{name}"))
             with self.desk.store.create(moves[-1][0]) as sink:
-                for chunk in self._value(d):
+                for chunk in _passing(self._value(d)):
                     sink.write(chunk)
         return tuple(moves)
 
-    def _value(self, d: Description) -> Iterator[bytes]:
+    def _value(self, d: Description) -> Iterable[bytes]:
+        """A file's bytes. What is one piece has been read and compared when this returns; the rest, as it is taken."""
+        pieces = self._pieces(d)
+        return list(pieces) if d.stamp.size <= CHUNK else pieces
+
+    def _pieces(self, d: Description) -> Iterator[bytes]:
         """A file's bytes; `_Moved` after the last one if they are not those that were described."""
         digest = sha256()
         with self._reading(d) as file:
             for chunk in file.stream():
                 digest.update(chunk)
-                crashpoints.passing("convert.attempt-half")
                 yield chunk
             if digest.hexdigest() != d.sha256:
                 raise Changed("a file's bytes changed between two readings")
@@ -177,6 +187,12 @@ class _Merge:
                 file.require(d.stamp)
         except (SanError, OutOfRange) as error:
             raise _Moved(d.stamp, error.what) from error
+
+
+def _passing(value: Iterable[bytes]) -> Iterator[bytes]:
+    for chunk in value:
+        crashpoints.passing("convert.attempt-half")
+        yield chunk
 
 
 def _record(d: Description) -> Record:

@@ -39,6 +39,11 @@ def _code(value: bytes, order: str, codec: str | None) -> Any:
     return text.split("\\") if "\\" in text else text
 
 
+def _uid(value: bytes, order: str, codec: str | None) -> Any:
+    parts = [part.strip() for part in value.decode("latin-1").rstrip("\0 ").split("\\")]
+    return parts if len(parts) > 1 else parts[0]
+
+
 def _title(value: bytes, order: str, codec: str | None) -> Any:
     parts = [part.strip() for part in value.decode("latin-1").split("\\")]
     return parts if len(parts) > 1 else parts[0]
@@ -109,7 +114,7 @@ def _numbers(letter: str) -> Decoder:
 
 
 DECODERS: dict[str, Decoder] = {
-    **dict.fromkeys(("AS", "CS", "DA", "DT", "TM", "UI"), _code),
+    **dict.fromkeys(("AS", "CS", "DA", "DT", "TM"), _code),
     **dict.fromkeys(("LO", "SH", "UC"), _text),
     **dict.fromkeys(("LT", "ST", "UT"), _long_text),
     **dict.fromkeys(("OB", "OD", "OF", "OL", "OV", "OW"), _bytes),
@@ -122,6 +127,7 @@ DECODERS: dict[str, Decoder] = {
     "DS": _decimal,
     "IS": _integer,
     "PN": _name,
+    "UI": _uid,
     "UR": _url,
 }
 """VR → decoder of a value that is not empty. SQ and UN have none: pydicom reads them."""

@@ -59,7 +59,9 @@ class Inflated:
         for piece in self._inflate(stream):
             size, crc = size + len(piece), zlib.crc32(piece, crc)
             if size > limit:
-                raise DicomError("the data set inflates to more than is allowed", offset=self._at, expected=limit, found=size)
+                raise DicomError(
+                    "the data set inflates to more than is allowed", offset=self._at, expected=limit, found=size
+                )
         if not stream.eof:
             raise DicomError("the deflated data set is cut short", offset=self._source.size)
         self._check_rest(self._next - len(stream.unused_data), pack("<LL", crc, size & 0xFFFFFFFF))

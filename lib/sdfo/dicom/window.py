@@ -46,4 +46,6 @@ class Window:
     def charge(self, elements: int) -> None:
         self._left -= elements
         if self._left < 0:
-            raise DicomError("more elements than one file may have", expected=ELEMENTS_MAX, found=ELEMENTS_MAX - self._left)
+            raise DicomError(
+                "more elements than one file may have", expected=ELEMENTS_MAX, found=ELEMENTS_MAX - self._left
+            )

@@ -27,15 +27,15 @@ def duration(seconds: float | None) -> str:
     if seconds < 9.95:
         return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds:.2f} s"
     whole = round(seconds)
-    for big, small, per, names in (
-        (86400, 3600, 24, ("d", "h")),
-        (3600, 60, 60, ("h", "min")),
-        (60, 1, 60, ("min", "s")),
-    ):
-        if whole >= big:
-            first, rest = divmod(round(whole / small), per)
-            return f"{first} {names[0]} {rest:02} {names[1]}"
-    return f"{whole} s"
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    minutes = round(seconds / 60)
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60:02} min"
+    hours = round(seconds / 3600)
+    return f"{hours // 24} d {hours % 24:02} h"
 
 
 def until_full(days: float | None) -> str:
@@ -48,6 +48,11 @@ def until_full(days: float | None) -> str:
 def count(number: int) -> str:
     """Thousands apart by a narrow space, which no locale takes for a decimal point."""
     return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def many(number: int, thing: str, things: str = "") -> str:
+    """1 file, 12 files; `things` where an s does not make the plural."""
+    return f"{count(number)} {thing if number == 1 else things or thing + 's'}"
 
 
 def printable(text: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 from sdfo import conf, converter
+from sdfo.ahead import ahead
 from sdfo.conf import Settings
 from sdfo.converter import Desk
 from sdfo.errors import Missing, SdfoError
@@ -54,9 +56,9 @@ class Job:
         san.require(self.san)
         return san
 
-    def desk(self) -> Desk:
+    def desk(self, threads: int = 1) -> Desk:
         limit = self.settings.hdfs.max_record_mib * conf.MIB
-        return Desk(self.mounted(), self.store(), self.settings.site, f"attempts/{self.run}", limit)
+        return Desk(self.mounted(), self.store(), self.settings.site, f"attempts/{self.run}", limit, threads)
 
 
 def describe_file(job: Job, folder: bytes, stamp: FileStamp) -> Description | converter.Problem:
@@ -64,13 +66,14 @@ def describe_file(job: Job, folder: bytes, stamp: FileStamp) -> Description | co
     return converter.describe(job.mounted(), folder, stamp)
 
 
-def convert_exam(job: Job, task: ExamTask) -> ExamOutcome:
+def convert_exam(job: Job, task: ExamTask, threads: int = 1) -> ExamOutcome:
     """Map and Reduce, for one exam folder, in this process."""
-    desk = job.desk()
-    return converter.merge(task, (converter.describe(desk.san, task.folder, stamp) for stamp in task.files), desk)
+    desk = job.desk(threads)
+    with ahead(partial(converter.describe, desk.san, task.folder), task.files, threads) as described:
+        return converter.merge(task, described, desk)
 
 
-def verify_part(job: Job, part: PartOutcome) -> Verdict:
+def verify_part(job: Job, part: PartOutcome, threads: int = 1) -> Verdict:
     """Re-open a part by name and re-hash every record; it may have been published by an earlier try."""
     store = job.store()
     try:
@@ -78,7 +81,7 @@ def verify_part(job: Job, part: PartOutcome) -> Verdict:
         with Part.open(store, at) as opened:
             if opened.check_digest != part.check:
                 return Verdict(part.attempt, at, "another file lies at this name")
-            opened.check(deep=True)
+            opened.check(deep=True, threads=threads)
         return Verdict(part.attempt, at)
     except SdfoError as error:
         return Verdict(part.attempt, None, str(error))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from typing import TypeVar
 
 from sdfo.errors import EngineError
@@ -22,16 +24,19 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 class LocalEngine:
-    """`workers` processes, started afresh for each call, so that a verifier is never the process that wrote."""
+    """`workers` processes, started afresh for each call, so that a verifier is never the process that wrote.
+
+    Cores that are left over go to threads inside each."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
+        self.threads = max(1, len(os.sched_getaffinity(0)) // max(1, workers))
 
     def convert(self, job: Job, tasks: Sequence[ExamTask], progress: Progress = silent) -> list[ExamOutcome]:
-        return self._map(convert_exam, job, tasks, progress)
+        return self._map(partial(convert_exam, threads=self.threads), job, tasks, progress)
 
     def verify(self, job: Job, parts: Sequence[PartOutcome], progress: Progress = silent) -> list[Verdict]:
-        return self._map(verify_part, job, parts, progress)
+        return self._map(partial(verify_part, threads=self.threads), job, parts, progress)
 
     def close(self) -> None:
         pass

@@ -76,13 +76,14 @@ class MrjobEngine:
             told.write_bytes(work.dump())
             lines.write_text("".join(work.lines()))
             output = self._run(str(told), str(lines))
-        found = dict(_OUTCOME.validate_json(line) for line in output.splitlines() if line)
+        lines_out = output.split("\n")  # splitlines would split at the NEL in a text, too
+        found = dict(_OUTCOME.validate_json(line) for line in lines_out if line)
         progress(len(found), len(tasks), "exams")
         return [found[number][0] for number in range(len(tasks))]
 
     def _run(self, told: str, lines: str) -> str:
         command = [sys.executable, str(JOB), "-r", self.runner, "--no-conf", "--quiet", "--work", told, lines]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=False)
         if done.returncode != 0:
             raise EngineError("the mrjob job failed", expected=0, found=done.returncode)
         return done.stdout

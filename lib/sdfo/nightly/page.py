@@ -87,6 +87,7 @@ def _template() -> Template:
         "rate": figures.rate,
         "duration": figures.duration,
         "count": figures.count,
+        "many": figures.many,
         "shown": figures.printable,
     }
     return environment.get_template("page.html")
@@ -96,7 +97,7 @@ def _verdict(report: NightReport) -> tuple[str, str, str]:
     """CSS class, words, and the sentence below them."""
     if not report.good:
         return "bad", "Not a good night", " ".join(_reasons(report))
-    all_well = f"All steps are done; each of {figures.count(report.ledger.seen)} files is accounted for."
+    all_well = f"All steps are done; each of {figures.many(report.ledger.seen, 'file')} is accounted for."
     if report.attention:
         return "look", "A good night, and a person must look", all_well
     return "good", "A good night", all_well + " There is nothing to do."
@@ -107,7 +108,8 @@ def _reasons(report: NightReport) -> Iterator[str]:
     if undone:
         yield f"Step {undone[0]} is not done." if len(undone) == 1 else f"Steps {', '.join(undone)} are not done."
     if report.missing:
-        yield f"{figures.count(report.missing)} files stand in no line of the ledger."
+        stand = "stands" if report.missing == 1 else "stand"
+        yield f"{figures.many(report.missing, 'file')} {stand} in no line of the ledger."
     yield "The originals are still on the SAN."
 
 
@@ -143,4 +145,11 @@ def _moment(value: Any) -> str:
 def _room(tier: TierRow) -> Room:
     used = 100 * (1 - tier.free / tier.total) if tier.total else 100.0
     soon = tier.days is not None and tier.days < _FULL_SOON_DAYS
-    return Room(tier.tier, figures.size(tier.free), figures.size(tier.total), used, figures.until_full(tier.days), soon or used > 85)
+    return Room(
+        tier.tier,
+        figures.size(tier.free),
+        figures.size(tier.total),
+        used,
+        figures.until_full(tier.days),
+        soon or used > 85,
+    )

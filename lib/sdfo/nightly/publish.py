@@ -154,9 +154,13 @@ class _Publish:
         """Quarantine links that lead out of the SAN, and folders that cannot be listed."""
         for row in self.place.read(SEEN, Seen, "scan"):
             for name in row.links:
-                self._quarantine(row.folder_id or None, None, QuarantineNote("a link leads out of the SAN", name, kind="link"))
+                self._quarantine(
+                    row.folder_id or None, None, QuarantineNote("a link leads out of the SAN", name, kind="link")
+                )
             for name in row.closed:
-                self._quarantine(row.folder_id or None, None, QuarantineNote("cannot be listed", name, kind="unreadable"))
+                self._quarantine(
+                    row.folder_id or None, None, QuarantineNote("cannot be listed", name, kind="unreadable")
+                )
 
     def _quarantine(self, folder_id: int | None, study: str | None, note: QuarantineNote) -> None:
         self.place.catalog.open_quarantine(self.place.run, note, study=study, folder_id=folder_id)

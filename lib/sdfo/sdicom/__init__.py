@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from sdfo.sdicom.checking import CheckReport
 from sdfo.sdicom.names import apart_name, escape_name, part_name, unescape_name
-from sdfo.sdicom.part import Part, read_extent, read_value
+from sdfo.sdicom.part import Part
 from sdfo.sdicom.planning import Plan, in_order, plan
 from sdfo.sdicom.record import HEAD_LIMIT, TAIL_LIMIT, WHOLE_LIMIT, Apart, Layers, Original, Record
+from sdfo.sdicom.value import read_extent, read_value
 from sdfo.sdicom.writing import write
 
 __all__ = [

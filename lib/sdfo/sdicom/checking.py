@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import sha256
 
+from sdfo.ahead import ahead
 from sdfo.errors import HeaderMismatch, LengthMismatch, Missing, RecordMismatch, SdicomError
 from sdfo.model import Form
 from sdfo.sdicom.front import Front, translated
@@ -14,6 +15,7 @@ from sdfo.sdicom.names import escape_name
 from sdfo.sdicom.planning import framed, lay_out
 from sdfo.sdicom.record import Apart, Record
 from sdfo.sdicom.table import encode_index
+from sdfo.sdicom.value import compare
 from sdfo.stores import CHUNK, Source, Store
 
 
@@ -55,28 +57,37 @@ def check_header(source: Source, front: Front, heads: Heads, records: tuple[Reco
     with translated(source.path):
         text, stored = source.read(front.heads.offset, front.heads.length), source.read(0, front.end)
     index = encode_index(records, found, aparts)
-    _same(source.path, 0, header_of(front.study.encode(), escape_name(front.folder).encode(), index, text), stored)
+    header = header_of(front.study.encode(), escape_name(front.folder).encode(), index, text)
+    _same(source.path, 0, header, stored, HeaderMismatch)
     return CheckReport(records=len(records), heads=sum(size is not None for size in front.index.head_sizes()))
 
 
-def _same(path: str, offset: int, expected: bytes, found: bytes) -> None:
+def _same(
+    path: str, offset: int, expected: bytes | memoryview, found: bytes | memoryview, kind: type[SdicomError]
+) -> None:
+    """Refuse what differs. Of the bytes only the first that does is shown: there may be a patient's name among them."""
     if expected != found:
-        differ = next((n for n, (a, b) in enumerate(zip(expected, found, strict=False)) if a != b), len(expected))
-        shown = expected[differ : differ + 8].hex(), found[differ : differ + 8].hex()
-        raise HeaderMismatch(
-            "the header is not as it is written", path=path, offset=offset + differ, expected=shown[0], found=shown[1]
-        )
+        pairs = enumerate(zip(expected, found, strict=False))
+        at = next((n for n, (a, b) in pairs if a != b), min(len(expected), len(found)))
+        shown = [bytes(data[at : at + 1]).hex() or "nothing" for data in (expected, found)]
+        what = "a byte of the header" if kind is HeaderMismatch else "framing or key of a record"
+        raise kind(what, path=path, offset=offset + at, expected=shown[0], found=shown[1])
 
 
-def check_values(source: Source, front: Front, heads: Heads, records: tuple[Record, ...]) -> CheckReport:
+def check_values(
+    source: Source, front: Front, heads: Heads, records: tuple[Record, ...], threads: int = 1
+) -> CheckReport:
     """Framing, key and digest of every record, and that the heads are the values' own bytes."""
-    total = 0
-    with translated(source.path):
-        for number, (record, before) in enumerate(framed(records, front.sync)):
-            start = front.end + record.offset - len(before)
-            _Walk(source, record, start).check(before, heads.of(number))
-            total += record.length
-    return CheckReport(bytes=total)
+
+    def check(place: tuple[Record, bytes, bytes | None]) -> int:
+        record, before, edges = place
+        _Walk(source, record, front.end + record.offset - len(before)).check(before, edges)
+        return record.length
+
+    placed = enumerate(framed(records, front.sync))
+    places = ((record, before, heads.of(number)) for number, (record, before) in placed)
+    with translated(source.path), ahead(check, places, threads) as lengths:
+        return CheckReport(bytes=sum(lengths))
 
 
 class _Walk:
@@ -89,14 +100,12 @@ class _Walk:
     def check(self, before: bytes, edges: bytes | None) -> None:
         record, length = self._record, len(before) + self._record.length
         first = memoryview(self._source.read(self._start, min(length, len(before) + CHUNK)))
-        if first[: len(before)] != before:
-            self._refuse("framing or key of a record", before.hex(), first[: len(before)].hex())
+        _same(self._source.path, self._start, before, first[: len(before)], RecordMismatch)
         self._head = bytes(first[len(before) :][: record.head or 0])
         self._take(first[len(before) :])
         for piece in self._source.stream(self._start + len(first), length - len(first)):
             self._take(memoryview(piece))
-        if self._digest.hexdigest() != record.sha256:
-            self._refuse("SHA-256 of a value", record.sha256, self._digest.hexdigest())
+        compare(self._source.path, self._start + len(before), record.sha256, self._digest.hexdigest())
         own = record.form is Form.FILE and record.original is None  # else the heads are another file's: the original's
         if own and edges is not None and edges != self._head + self._tail:
             raise HeaderMismatch("the heads differ from a value's bytes", path=self._source.path, offset=self._start)
@@ -105,9 +114,6 @@ class _Walk:
         self._digest.update(piece)
         if tail := self._record.tail:
             self._tail = (self._tail + bytes(piece[-tail:]))[-tail:]
-
-    def _refuse(self, what: str, expected: str, found: str) -> None:
-        raise RecordMismatch(what, path=self._source.path, offset=self._start, expected=expected, found=found)
 
 
 def check_aparts(store: Store, path: str, aparts: tuple[Apart, ...]) -> CheckReport:
@@ -130,8 +136,5 @@ def _check_apart(source: Source, apart: Apart) -> CheckReport:
     with translated(source.path):
         for piece in source.stream():
             digest.update(piece)
-    if digest.hexdigest() != apart.sha256:
-        raise RecordMismatch(
-            "SHA-256 of a file apart", path=source.path, offset=0, expected=apart.sha256, found=digest.hexdigest()
-        )
+    compare(source.path, 0, apart.sha256, digest.hexdigest())
     return CheckReport(bytes=source.size, aparts=1)

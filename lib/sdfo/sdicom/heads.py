@@ -15,6 +15,7 @@ from operator import attrgetter
 
 import zstandard
 
+from sdfo.ahead import ahead
 from sdfo.errors import HeaderMismatch, SdicomError
 
 BLOCK = 1024 * 1024
@@ -53,27 +54,35 @@ class Packed:
     sha256: str
 
 
-def pack(sizes: Iterable[int | None], heads: Iterable[bytes]) -> Packed:
-    """`heads` gives head and tail, as one piece, of each record that has a size; each is let go at once."""
+def pack(sizes: Iterable[int | None], heads: Iterable[bytes], threads: int = 1) -> Packed:
+    """`heads` gives head and tail, as one piece, of each record that has a size; a block of them is let go at once."""
     digest, given = hashlib.sha256(), iter(heads)
     held = (place for place in places(sizes) if place)
-    blocks = [_block(group, given, digest) for _, group in groupby(held, attrgetter("block"))]
+    plain = (_taken(group, given, digest) for _, group in groupby(held, attrgetter("block")))
+    with ahead(_block, plain, threads) as packed:
+        blocks = list(packed)
     if next(given, None) is not None:
         raise SdicomError("more heads than records that have one")
     return Packed(b".".join(blocks), digest.hexdigest())
 
 
-def _block(group: Iterable[Place], given: Iterator[bytes], digest: hashlib._Hash) -> bytes:
-    """One block. A fresh compressor, so that none depends on what was compressed before it."""
-    compressor, pieces = zstandard.ZstdCompressor(level=LEVEL).compressobj(), list[bytes]()
+def _taken(group: Iterable[Place], given: Iterator[bytes], digest: hashlib._Hash) -> list[bytes]:
+    """The plain heads of one block."""
+    block = list[bytes]()
     for place in group:
         raw = next(given, None)
         if raw is None or len(raw) != place.size:
             found = "no more" if raw is None else len(raw)
             raise SdicomError("a head of another length than its record says", expected=place.size, found=found)
         digest.update(raw)
-        pieces.append(compressor.compress(raw))
-    return base64.b64encode(b"".join(pieces) + compressor.flush())
+        block.append(raw)
+    return block
+
+
+def _block(heads: Iterable[bytes]) -> bytes:
+    """One block. A fresh compressor, so that none depends on what was compressed before it."""
+    compressor = zstandard.ZstdCompressor(level=LEVEL).compressobj()
+    return base64.b64encode(b"".join(map(compressor.compress, heads)) + compressor.flush())
 
 
 class Heads:

@@ -8,12 +8,13 @@ from hashlib import sha256
 from types import TracebackType
 from typing import Self
 
-from sdfo.errors import HeaderMismatch, NotFound, OutOfRange, RecordMismatch, SdicomError
+from sdfo.errors import HeaderMismatch, NotFound, OutOfRange, SdicomError
 from sdfo.model import Extent
 from sdfo.sdicom.checking import CheckReport, check_aparts, check_header, check_values
 from sdfo.sdicom.front import Front, read_front, translated
 from sdfo.sdicom.heads import Heads
 from sdfo.sdicom.record import Record
+from sdfo.sdicom.value import compare, read_extent
 from sdfo.stores import CHUNK, Source, Store
 
 
@@ -80,7 +81,7 @@ class Part:
             piece = self._read(extent.offset + offset, min(chunk, record.length - offset))
             digest.update(piece)
             yield piece
-        _compare(self.path, extent.offset, record.sha256, digest.hexdigest())
+        compare(self.path, extent.offset, record.sha256, digest.hexdigest())
 
     def range(self, record: Record, offset: int, length: int) -> bytes:
         """`length` bytes from `offset` of the value, not verified. `OutOfRange` outside it."""
@@ -112,16 +113,16 @@ class Part:
             record = self.records[number]
             yield record, raw[: record.head], raw[record.head :]
 
-    def check(self, deep: bool = False) -> CheckReport:
+    def check(self, deep: bool = False, threads: int = 1) -> CheckReport:
         """Whether the file is whole; raises what is wrong first. Not deep: the header, heads too, and every place in it.
 
         Deep: besides, header and framing are encoded again and compared, every value and every file beside is hashed,
-        and the heads are compared with the values' own bytes.
+        and the heads are compared with the values' own bytes; by so many `threads`.
         """
         records = tuple(self.records)
         report = check_header(self.source, self.front, self._heads, records)
         if deep:
-            report += check_values(self.source, self.front, self._heads, records)
+            report += check_values(self.source, self.front, self._heads, records, threads)
             report += check_aparts(self.store, self.path, self.aparts)
         return report
 
@@ -149,25 +150,3 @@ class Part:
             shown = expected.decode("ascii", "replace")
             raise HeaderMismatch("sdicom.heads.check", path=self.path, offset=check.offset, expected=found, found=shown)
         return Heads(self.records.head_sizes(), text, self.path)
-
-
-def read_value(store: Store, path: str, extent: Extent, digest: str) -> bytes:
-    """A value whose place the catalog knows: one read, no header. `Missing`, `LengthMismatch`, `RecordMismatch`."""
-    with store.open(path) as source:
-        return read_extent(source, extent, digest)
-
-
-def read_extent(source: Source, extent: Extent, digest: str) -> bytes:
-    """`read_value` of a file that is open."""
-    try:
-        data = source.read(extent.offset, extent.length)
-    except OutOfRange:
-        with translated(source.path):
-            raise
-    _compare(source.path, extent.offset, digest, sha256(data).hexdigest())
-    return data
-
-
-def _compare(path: str, offset: int, expected: str, found: str) -> None:
-    if found != expected:
-        raise RecordMismatch("SHA-256 of a value", path=path, offset=offset, expected=expected, found=found)

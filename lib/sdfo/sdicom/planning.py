@@ -41,14 +41,20 @@ def in_order(records: Iterable[Record]) -> list[Record]:
 
 
 def plan(
-    study: str, folder: bytes, records: Iterable[Record], heads: Iterable[bytes], aparts: Iterable[Apart] = ()
+    study: str,
+    folder: bytes,
+    records: Iterable[Record],
+    heads: Iterable[bytes],
+    aparts: Iterable[Apart] = (),
+    threads: int = 1,
 ) -> Plan:
     """`heads` gives, for each record that has one, head and tail in one piece, in the order of `in_order(records)`.
 
-    They are taken one at a time: memory grows with the index and the compressed heads alone.
+    They are taken one at a time: memory grows with the index and the compressed heads alone, and some blocks of plain
+    heads for each of the `threads` that compress them.
     """
     placed, beside, length = lay_out(records, aparts)
-    packed = pack((record.head_size for record in placed), heads)
+    packed = pack((record.head_size for record in placed), heads, threads)
     index = encode_index(placed, packed.sha256, beside)
     study_text, folder_text = _utf8(study), escape_name(folder).encode()
     header = header_of(study_text, folder_text, index, packed.text)

@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 
 from sdfo import conf, converter
 from sdfo.converter import Problem
-from sdfo.errors import EngineError
+from sdfo.errors import EngineError, NoEngine
 from sdfo.model import Description, ExamOutcome, ExamTask, PartOutcome
 from sdfo.nightly.engines import Progress, silent
 from sdfo.nightly.job import Job, Verdict, describe_file, verify_part
@@ -40,8 +40,11 @@ class SparkEngine:
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else whatever python3 comes first on PATH
         builder = SparkSession.builder.appName("sdfo")
         if "SPARK_ENV_LOADED" not in os.environ:  # set by spark-submit
-            builder = builder.master(f"local[{self.workers}]").config("spark.ui.enabled", "false")
-        return builder.config("spark.speculation", "false").getOrCreate()
+            builder = builder.master(f"local[{max(1, self.workers)}]").config("spark.ui.enabled", "false")
+        try:
+            return builder.config("spark.speculation", "false").getOrCreate()
+        except _ERRORS as error:
+            raise NoEngine(f"Spark did not start: {_first_line(error)}", next_command="sdfo doctor") from error
 
     def convert(self, job: Job, tasks: Sequence[ExamTask], progress: Progress = silent) -> list[ExamOutcome]:
         context = self.session.sparkContext
@@ -83,3 +86,8 @@ class SparkEngine:
         if "session" in self.__dict__:
             self.session.stop()
             del self.session
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip(": ") for line in str(error).splitlines() if line.strip(": ")]
+    return next((line for line in lines if "Exception" in line), type(error).__name__)

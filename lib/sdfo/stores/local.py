@@ -32,8 +32,7 @@ class LocalStore(Store):
     def create(self, path: str, *, private: bool = False) -> Sink:
         target = self._at(path)
         with _translated(path):
-            _make_folders(target.parent)
-            fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600 if private else 0o640)
+            fd = _created(target, 0o600 if private else 0o640)
         return _LocalSink(path, fd, target.parent)
 
     def open(self, path: str) -> Source:
@@ -72,7 +71,7 @@ class LocalStore(Store):
         target = self._at(path)
         with _translated(path):
             os.unlink(target)
-            sync_folder(target.parent)
+            self._left(target.parent)
 
     def rename(self, old: str, new: str) -> None:
         source, target = self._at(old), self._at(new)
@@ -83,7 +82,14 @@ class LocalStore(Store):
             _rename_noreplace(source, target)
             sync_folder(target.parent)
             if source.parent != target.parent:
-                sync_folder(source.parent)
+                self._left(source.parent)
+
+    def _left(self, folder: Path) -> None:
+        """A name went from `folder`, durably; so does the folder if it was the last: an attempt's is of no more use."""
+        sync_folder(folder)
+        if folder != self.root:
+            with suppress(OSError):
+                folder.rmdir()
 
     def protect(self, folder: str) -> None:
         with _translated(folder):
@@ -190,6 +196,13 @@ def _entries(folder: Path, root: Path) -> list[os.DirEntry[str]]:
             return sorted(entries, key=lambda e: e.name + "/" * e.is_dir(follow_symlinks=False))
     except Missing:
         return []
+
+
+def _created(target: Path, mode: int) -> int:
+    while True:
+        _make_folders(target.parent)
+        with suppress(FileNotFoundError):  # whoever moved the last file out of the folder took it away since
+            return os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
 
 
 def _is_file(stat: os.stat_result) -> bool:

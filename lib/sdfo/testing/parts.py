@@ -60,9 +60,7 @@ def entry(study: str, *records: InstanceEntry, folder: bytes = b"exam", **attrib
         codec="original",
         form=Form.FILE,
         first_record=4096,
-        attributes=StudyAttributes(
-            study, **known, series=tuple(SeriesAttributes(uid, "CT", "1") for uid in series)
-        ),
+        attributes=StudyAttributes(study, **known, series=tuple(SeriesAttributes(uid, "CT", "1") for uid in series)),
         instances=records,
     )
 

@@ -113,7 +113,15 @@ def _creating(path: str) -> Action:
 
 
 def _renaming(old: list[str], new: list[str]) -> Action:
-    return lambda store, number: store.rename(old[number], new[number])
+    def rename(store: Store, number: int) -> None:
+        try:
+            store.rename(old[number], new[number])
+        except Missing as error:
+            if error.path != old[number]:
+                raise StoreError("not the path that was missing", expected=old[number], found=error.path) from error
+            raise
+
+    return rename
 
 
 def _work(store: Store, path: str) -> None:

@@ -143,3 +143,16 @@ class WriteContract(StoreUnderTest):
             store.put("small", b"data")
         with pytest.raises(Missing):
             store.stat("small")
+
+    def test_put_whose_answer_is_lost(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The file is there, and the error is still that the outcome is unknown."""
+        rename = store.rename
+
+        def lost(old: str, new: str) -> None:
+            rename(old, new)
+            raise Unavailable("no answer", path=new)
+
+        monkeypatch.setattr(store, "rename", lost)
+        with pytest.raises(Unavailable):
+            store.put("small", b"data")
+        assert store.read_all("small") == b"data"
