@@ -14,6 +14,9 @@ PYTHON := $(shell for p in python3.11 python3; do \
 UV := .venv-tools/bin/uv
 PY := .venv/bin/python
 
+# a site's own certificate authority counts, as it does for pip
+export UV_SYSTEM_CERTS ?= 1
+
 # Real exams, for the tests and the demo. They are no part of the project; README says where they come from.
 SDFO_REAL_EXAMS ?= ../shared/data
 ifneq ($(wildcard $(SDFO_REAL_EXAMS)),)

@@ -51,7 +51,8 @@ class _Query:
             named = {record.name for record, _, _ in part.heads()}  # not the DICOMDIR of a real exam
         folder = place.top / "san" / os.fsdecode(exam.task.folder)
         self._paths = [path for path in exam.paths if str(path.relative_to(folder)) in named]
-        if sorted(map(repr, self.heads())) != sorted(map(repr, self.files())):
+        by_pydicom = [[_plain(value) for value in values] for values in self.files()]
+        if sorted(map(repr, self.heads())) != sorted(map(repr, by_pydicom)):
             raise SystemExit("the two sides of a head query give different values")
 
     def heads(self) -> list[list[object]]:
@@ -63,7 +64,7 @@ class _Query:
         found = []
         for path in self._paths:
             ds = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_KEYWORDS))
-            found.append([_plain(ds[tag].value) if tag in ds else None for tag in TAGS])
+            found.append([ds[tag].value if tag in ds else None for tag in TAGS])
         return found
 
     def cool(self) -> None:
@@ -85,6 +86,9 @@ class _Query:
 
 
 def _plain(value: object) -> object:
+    """As `select` gives it."""
+    if value is None:
+        return None
     if isinstance(value, pydicom.multival.MultiValue):
         return [_plain(part) for part in value]
     return float(value) if isinstance(value, float) else int(value) if isinstance(value, int) else str(value)

@@ -77,8 +77,8 @@ def test_store_and_find_at_once(site, tmp_path):
     good, bad = tmp_path / "received.bin", tmp_path / "note.txt"
     good.write_bytes(next(Series("CT", 9, 16).images(1)))
     bad.write_text("no DICOM")
-    said = site.json("store", bad, good, code=1)
-    assert said["failed"] == 1
+    said = site.json("store", bad, good, tmp_path / "none.dcm", code=1)
+    assert said["failed"] == 2
     assert said["files"][1]["new"]
     assert not site.json("store", good)["files"][0]["new"]
     site.json("get", said["files"][1]["sop"], "--to", tmp_path / "back")

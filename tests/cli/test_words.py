@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from sdfo.cli.query import date_range
+from sdfo.cli.find import date_range
 from sdfo.cli.settings import without_secrets
 from sdfo.cli.show import one_line
 from sdfo.errors import UsageError

@@ -23,6 +23,7 @@ from sdfo.tiers.san import San, SanFile
 _NAMES = (b"a", b"sub/b", b"c")
 _VICTIM = b"sub/b"
 _IMAGES = dict(zip(_NAMES, Series("CT", 1, 16).images(3), strict=True))
+_LONG = next(Series("CT", 1, 1600).images(1))  # more than is read at once
 _SIEMENS = dict(zip(_NAMES, Series("MR", 2, 16, head_bytes="siemens").images(3), strict=True))
 
 
@@ -84,23 +85,37 @@ _OF_THE_NAME = (_parent_to_link, _parent_to_file)
 
 
 class Meddling(San):
-    """A SAN where `then` happens right before or after `name` is opened for the `at`-th time."""
+    """A SAN where `then` happens when `name` is opened for the `at`-th time: before, after, or after it was read from."""
 
     then: Callable[[], None]
 
-    def __init__(self, root: str, *, name: bytes, at: int, after: bool) -> None:
+    def __init__(self, root: str, *, name: bytes, at: int, when: str) -> None:
         super().__init__(root)
-        self.name, self.at, self.after = name, at, after
+        self.name, self.at, self.when = name, at, when
 
     def open(self, folder: bytes, name: bytes) -> SanFile:
         self.at -= name == self.name
-        now = name == self.name and self.at == 0
-        if now and not self.after:
+        now = self.when if name == self.name and self.at == 0 else ""
+        if now == "before":
             self.then()
         file = super().open(folder, name)
-        if now and self.after:
+        if now == "opened":
             self.then()
+        if now == "read":
+            file.__class__ = _Watched
+            file.then = self.then
         return file
+
+
+class _Watched(SanFile):
+    then: Callable[[], None] | None
+
+    def read(self, offset: int, length: int) -> bytes:
+        data = super().read(offset, length)
+        then, self.then = self.then, None
+        if then:
+            then()
+        return data
 
 
 def _assert_unsettled(works, outcome) -> None:
@@ -116,39 +131,46 @@ def _assert_unsettled(works, outcome) -> None:
     assert "MUELLER" not in f"{outcome.reason}{[f.reason for f in outcome.files]}"
 
 
-_MOMENTS = {
-    "before it is described": (_IMAGES, 1, False),
-    "while it is described": (_IMAGES, 1, True),
-    "before it is merged": (_IMAGES, 2, False),
-    "while it is merged": (_IMAGES, 2, True),
-    "before its large head is read": (_SIEMENS, 2, False),
-    "while its large head is read": (_SIEMENS, 2, True),
-    "after its large head was read": (_SIEMENS, 3, False),
-    "while it is merged, its large head read": (_SIEMENS, 3, True),
+_READINGS = {
+    "described": (_IMAGES, 1),
+    "merged": (_IMAGES, 2),
+    "its large head read": (_SIEMENS, 2),
+    "merged, its large head read before": (_SIEMENS, 3),
 }
-"""Which opening of the file, counted over describe and merge, and whether it is open already."""
+"""Which opening of the file is meant, counted over describe and merge."""
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("moment", _MOMENTS)
-def test_a_file_that_changes_unsettles_its_exam(tmp_path, works_in, change, moment: str) -> None:
+@pytest.mark.parametrize("when", ["before", "opened", "read"])
+@pytest.mark.parametrize("reading", _READINGS)
+def test_a_file_that_changes_unsettles_its_exam(tmp_path, works_in, change, when: str, reading: str) -> None:
     """At any moment between the listing and the last byte of merge, with threads (every other case) or without."""
-    images, at, after = _MOMENTS[moment]
+    images, at = _READINGS[reading]
     threads = 1 + CHANGES.index(change) % 2
-    works = works_in(tmp_path, san=partial(Meddling, name=_VICTIM, at=at, after=after), threads=threads)
+    works = works_in(tmp_path, san=partial(Meddling, name=_VICTIM, at=at, when=when), threads=threads)
     works.san.then = lambda: change(works.path(_VICTIM))
     outcome = works.convert(images)
-    if change in _OF_THE_NAME and moment.startswith("while it is merged"):
+    if change in _OF_THE_NAME and reading.startswith("merged") and when != "before":
         assert works.values(outcome.parts[0]) == images
     else:
         _assert_unsettled(works, outcome)
 
 
+@pytest.mark.parametrize("change", [_grow, _cut, _empty, os.unlink, _replace])
+@pytest.mark.parametrize("when", ["before", "opened", "read"])
+@pytest.mark.parametrize("limit", [1 << 20, 1 << 26], ids=["apart", "record"])
+def test_a_file_of_several_pieces_that_changes_unsettles_its_exam(tmp_path, works_in, change, when, limit) -> None:
+    """Its first pieces are in the attempt before the last one is read."""
+    works = works_in(tmp_path, limit, san=partial(Meddling, name=_VICTIM, at=2, when=when))
+    works.san.then = lambda: change(works.path(_VICTIM))
+    _assert_unsettled(works, works.convert(_IMAGES | {_VICTIM: _LONG}))
+
+
 @pytest.mark.parametrize("change", [c for c in CHANGES if c not in _OF_THE_NAME])
-@pytest.mark.parametrize("after", [False, True])
-def test_describe_says_itself_that_a_file_changed(tmp_path, works_in, change, after: bool) -> None:
+@pytest.mark.parametrize("when", ["before", "opened", "read"])
+def test_describe_says_itself_that_a_file_changed(tmp_path, works_in, change, when: str) -> None:
     """It does not leave that to merge: the head of a file that is in flux goes nowhere."""
-    works = works_in(tmp_path, san=partial(Meddling, name=_VICTIM, at=1, after=after))
+    works = works_in(tmp_path, san=partial(Meddling, name=_VICTIM, at=1, when=when))
     works.san.then = lambda: change(works.path(_VICTIM))
     works.fill(_IMAGES)
     found = works.describe(works.task())

@@ -59,6 +59,17 @@ def test_an_icon_in_fragments_is_not_the_image(image: Callable[..., bytes], elem
     assert "an item or delimiter is cut short" in str(_examined(_with(image, element(0x00880200, "SQ", cut))).reason)
 
 
+def test_fragments_elsewhere_are_not_the_pixels(image: Callable[..., bytes], element: Element) -> None:
+    """A private OB of undefined length is stepped over; a fragment that does not fit is damage."""
+    pieces = element(ITEM, None, b"") + element(ITEM, None, b"private!")
+    whole = element(0x00291010, "OB", pieces + element(SEQUENCE_END, None, b""), UNDEFINED)
+    structure = _examined(_with(image, whole))
+    assert (structure.kind, structure.notes) == (Kind.DICOM, ())
+    assert structure.frames is not None
+    cut = _examined(_with(image, element(0x00291010, "OB", element(ITEM, None, b"", 9999), UNDEFINED)))
+    assert "a fragment is cut short at offset" in str(cut.reason)
+
+
 @pytest.mark.parametrize("coding", ["<implicit", "<explicit", ">explicit"])
 def test_un_of_undefined_length_is_a_sequence(image: Callable[..., bytes], element: Element, coding: str) -> None:
     """Its items are implicit little endian by PS3.5 section 6.2.2; explicit ones of either order are read as well."""

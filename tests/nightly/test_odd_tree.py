@@ -107,6 +107,8 @@ def test_an_unreadable_file_leaves_the_others_to_be_archived(archive):
     found = archive.night("r2")
     assert found.good
     assert found.ledger.lines["archived tonight"] == 1
+    assert archive.place().catalog.quarantine() == [], "what was set aside because it could not be read is archived now"
+    assert not found.attention
 
 
 def test_a_link_out_of_the_tree_is_quarantined_not_followed(archive):

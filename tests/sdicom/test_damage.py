@@ -12,6 +12,7 @@ import pytest
 from sdfo.errors import FormatError, HeaderMismatch, LengthMismatch, NotSdicom, RecordMismatch, SdicomError
 from sdfo.sdicom import Part
 from sdfo.seqfile import PREAMBLE, Reader
+from sdfo.stores import CHUNK
 from sdfo.stores.local import LocalStore
 
 Make = Callable[..., Any]
@@ -121,11 +122,12 @@ def test_flips_in_an_escape_are_noticed(store: LocalStore, make_exam: Make, make
 def test_a_large_value_is_hashed_in_pieces(
     store: LocalStore, make_exam: Make, make_member: Make, tmp_path: Path
 ) -> None:
-    """A value of several pieces with a tail; a flip in any of them is noticed."""
-    exam = make_exam([make_member(b"a", os.urandom(9_000_000), head=300, tail=50_000)])
+    """Two of 4 MiB and a rest shorter than the tail, which so lies in two; a flip in any is noticed."""
+    length = 2 * CHUNK + 30_000
+    exam = make_exam([make_member(b"a", os.urandom(length), head=300, tail=50_000)])
     planned = exam.write(store)
     assert verdict(store, exam.path) is None
-    first = planned.size - 9_000_000
+    first = planned.size - length
     with (tmp_path / exam.path).open("r+b", buffering=0) as file:
         for offset in (first, first + 5_000_000, planned.size - 1):
             byte = os.pread(file.fileno(), 1, offset)

@@ -162,7 +162,7 @@ def test_a_block_ends_at_a_mebibyte(store: LocalStore, make_exam: Make, make_mem
 
 
 def test_heads_pass_through(make_member: Make) -> None:
-    """60 MB of heads leave a header of their compressed size, and no more than one of them stays in memory."""
+    """60 MB of heads leave a header of their compressed size, and no more than a block of them is in memory at once."""
     records = [make_member(b"%04d" % n, bytes(30_000), head=30_000).record for n in range(2_000)]
 
     def heads() -> Iterator[bytes]:

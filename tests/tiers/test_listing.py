@@ -95,6 +95,14 @@ def test_any_change_of_a_file_changes_the_digest(files, field, step) -> None:
     assert _listing(files).digest() != _listing(files[1:]).digest()
 
 
+def test_a_name_cannot_pass_for_a_file(san: San) -> None:
+    """Names are data: one that holds what the digest says of another file is not taken for it."""
+    pair = (FileStamp(b"a", 1, 2, 3), FileStamp(b"b", 4, 5, 6))
+    for length in (0, 1):
+        forged = (FileStamp(b"a%d 4 5 6 b" % length, 1, 2, 3),)
+        assert _listing(forged).digest() != _listing(pair).digest()
+
+
 def test_the_newest_change_counts_by_ctime(san: San, root: Path) -> None:
     """A copy that brings its old mtime along is new all the same."""
     (root / "exam").mkdir()

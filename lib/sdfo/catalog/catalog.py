@@ -187,6 +187,8 @@ class Catalog:
         with self._recording(lease.token) as (conn, lines):
             leases.check(conn, lease)
             lines.append(marks.add_aliases(conn, run, study, files, clock(conn)))
+            named = {(mark.folder_id, mark.stamp.name) for mark in files}
+            lines += quarantine.close_archived(conn, study, named, clock(conn))
 
     def aliases(self, study: str) -> list[Alias]:
         with self.database.read() as conn:

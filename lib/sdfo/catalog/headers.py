@@ -29,6 +29,7 @@ _STUDY = {
 }
 _SERIES = {"modality": 0x00080060, "description": 0x0008103E, "body_part": 0x00180015, "number": 0x00200011}
 _TAGS = tuple(sorted({*_STUDY.values(), *_SERIES.values()}))
+_DATES = (_STUDY["date"], _STUDY["birth_date"])
 
 Head = tuple[str | None, bytes, str | None]
 """Series Instance UID, a head, and the transfer syntax for a head that has no File Meta Information."""
@@ -58,12 +59,10 @@ def study_attributes(study: str, heads: Iterable[Head]) -> StudyAttributes:
     found: dict[str, str] = {}
     series: dict[str, dict[str, str]] = {}
     for uid, head, transfer_syntax in heads:
-        values = {tag: _text(value) for tag, value in select(head, _TAGS, transfer_syntax).items()}
+        values = {tag: _kept(tag, value) for tag, value in select(head, _TAGS, transfer_syntax).items()}
         _fill(found, _STUDY, values)
         if uid:
             _fill(series.setdefault(uid, {}), _SERIES, values)
-    for name in ("date", "birth_date"):
-        found[name] = valid_date(found.get(name)) or ""
     known = tuple(SeriesAttributes(uid, **own) for uid, own in series.items())
     return StudyAttributes(study, **found, series=known)
 
@@ -71,6 +70,12 @@ def study_attributes(study: str, heads: Iterable[Head]) -> StudyAttributes:
 def _fill(found: dict[str, str], names: dict[str, int], values: dict[int, str]) -> None:
     for name, tag in names.items():
         found[name] = found.get(name) or values.get(tag, "")
+
+
+def _kept(tag: int, value: Any) -> str:
+    """A date that is none says nothing, so that a later head may."""
+    text = _text(value)
+    return (valid_date(text) or "") if tag in _DATES else text
 
 
 def _text(value: Any) -> str:

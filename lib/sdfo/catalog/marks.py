@@ -93,10 +93,10 @@ def _without_selves(conn: Connection, study: str, marks: list[FileMark]) -> list
 
 
 def _completed(mark: FileMark, record: InstanceEntry | None, prior: Row[Any] | None, now: datetime) -> FileMark:
-    """The mark with what its record, else the scan's row, knows."""
-    for source in (record, prior):
-        if source is not None and mark.sop is None:
-            mark = mark._replace(series=source.series, sop=source.sop, sop_class=source.sop_class)
+    """The mark with what its record knows of the file, else the scan's row; a mark of the journal brings that itself."""
+    source = record if record is not None or mark.first_seen is not None else prior
+    if source is not None:
+        mark = mark._replace(series=source.series, sop=source.sop, sop_class=source.sop_class)
     return mark._replace(first_seen=mark.first_seen or (now if prior is None else prior.first_seen))
 
 

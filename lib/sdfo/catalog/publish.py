@@ -85,8 +85,12 @@ def one(conn: Connection, run: str, entry: PartEntry, origin: Origin) -> tuple[P
         "at": stamped(origin.at),
         "files": marks.file_lines(conn, kept, entry.folder, {each.name: each.sha256 for each in entry.instances}),
     }
-    opened = _set_aside(conn, run, entry, notes, origin.at) if origin.opens else []
-    return Published(entry.study, ordinal, entry.check, state), [line, *opened]
+    lines = [line]
+    if origin.opens:
+        files = {(mark.folder_id, mark.stamp.name) for mark in kept}
+        lines += quarantine.close_archived(conn, entry.study, files, origin.at)
+        lines += _set_aside(conn, run, entry, notes, origin.at)
+    return Published(entry.study, ordinal, entry.check, state), lines
 
 
 def _set_aside(

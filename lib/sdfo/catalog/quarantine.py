@@ -18,7 +18,14 @@ from sdfo.catalog.journal import Line, as_name, as_text, stamped
 from sdfo.errors import Conflict, NotFound
 from sdfo.model import FileStamp
 
-Decision = Literal["accepted", "released"]
+Decision = Literal["accepted", "released", "archived"]
+"""The first two are a person's; `archived` closes what was set aside because it could not be archived that night."""
+
+PART = "part"
+"""The kind of an entry for a part that the verifier refused."""
+
+UNARCHIVED = ("unreadable", "changed", PART)
+"""Kinds of entry about what was not archived: a later night that archives it closes them."""
 
 CONFLICT = "conflict"
 """The reason of an entry for two things that claim one place: one UID, or one path."""
@@ -99,6 +106,19 @@ def resolve(conn: Connection, entry_id: int, decision: str, now: datetime) -> Li
     if decision == "released" and row.folder_id is not None:
         san.reopen_file(conn, row.folder_id, row.name)
     return line
+
+
+def close_archived(conn: Connection, study: str, files: set[tuple[int, bytes]], now: datetime) -> list[Line]:
+    """Close what was open about files (folder, name) of this study that are archived now; the journal's lines."""
+    entry = (_ENTRY.id, _ENTRY.folder_id, _ENTRY.name, _ENTRY.kind, _ENTRY.study)
+    folders = {folder_id for folder_id, _ in files}
+    wanted = (_ENTRY.state == "open", _ENTRY.kind.in_(UNARCHIVED), _ENTRY.folder_id.in_(folders))
+    lines = [
+        resolve(conn, row.id, "archived", now)
+        for row in conn.execute(select(*entry).where(*wanted)).all()
+        if (row.folder_id, row.name) in files or (row.kind == PART and row.study == study)
+    ]
+    return [line for line in lines if line is not None]
 
 
 def find(

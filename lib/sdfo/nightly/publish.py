@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from sdfo import crashpoints
 from sdfo.catalog import FileMark, PartEntry, Published, QuarantineNote
 from sdfo.catalog.headers import entry_of
+from sdfo.catalog.quarantine import PART
 from sdfo.errors import Conflict, Exists, Missing, SdfoError
 from sdfo.model import ExamOutcome, Fate, PartOutcome, Tier
 from sdfo.nightly.convert import outcomes
@@ -102,7 +103,7 @@ class _Publish:
                 return True
             except Conflict as error:
                 why = str(error)
-        self._quarantine(outcome.folder_id, part.study, QuarantineNote(f"part refused: {why}", kind="part"))
+        self._quarantine(outcome.folder_id, part.study, QuarantineNote(f"part refused: {why}", kind=PART))
         self.published.append(PublishedPart(outcome.folder_id, part.study, "refused", part.check, reason=why))
         return False
 

@@ -1,0 +1,278 @@
+"""A catalog that was lost is built again from the S-DICOM files and the journal: all tables, equal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from sdfo.catalog import (
+    Catalog,
+    FileMark,
+    Lease,
+    PartEntry,
+    QuarantineNote,
+    Query,
+    SanFile,
+    entry_of,
+    journal,
+    rebuild,
+    study_attributes,
+    tables,
+)
+from sdfo.errors import CatalogError, LeaseHeld
+from sdfo.model import FileStamp
+from sdfo.sdicom import Part
+from sdfo.stores.local import LocalStore
+from sdfo.testing.exams import Series
+from sdfo.testing.parts import write_part
+
+AT = datetime(2024, 1, 2, tzinfo=UTC)
+
+NOT_REBUILT = {
+    # surrogate ids, given in the order of insertion; what refers to them is compared by what it means (`meaning`)
+    "series": {"id"},
+    "part": {"id"},
+    "quarantine": {"id"},
+    # the last listing: the next scan lists every folder anew, and a rebuilt one begins as never listed
+    "san_folder": {"id", "state", "listing", "newest_ns", "listed_at", "dirs", "files"},
+}
+"""Columns that a rebuilt catalog need not share with the lost one, and why. Of tables, `lease`: nobody is at work; of
+rows, SAN files in state `new`, which the next scan reads, and steps that never ended."""
+
+
+def contents(catalog: Catalog) -> dict[str, set[tuple[Any, ...]]]:
+    """Every table as a set of rows, with surrogate ids replaced by what they stand for."""
+    with catalog.database.read() as conn:
+        found = {
+            table.name: [row._asdict() for row in conn.execute(select(table))]
+            for table in tables.metadata.sorted_tables
+        }
+    meaning = {
+        "part_id": {row["id"]: (row["study"], row["check"]) for row in found["part"]},
+        "series_id": {row["id"]: (row["study"], row["uid"]) for row in found["series"]},
+        "folder_id": {row["id"]: row["path"] for row in found["san_folder"]},
+    }
+    del found["lease"]
+    for name, left_out in NOT_REBUILT.items():
+        found[name] = [{key: value for key, value in row.items() if key not in left_out} for row in found[name]]
+    return {
+        name: {tuple((key, meaning.get(key, {}).get(value, value)) for key, value in row.items()) for row in rows}
+        for name, rows in found.items()
+    }
+
+
+class Archive:
+    """A catalog and the store its parts lie in, with the few steps of a night that fill it."""
+
+    def __init__(self, catalog: Catalog, store: LocalStore) -> None:
+        self.catalog, self.store = catalog, store
+        self.lease: Lease = catalog.take_lease("archive", "run-1", "host")
+
+    def scan(self, folder: bytes, files: dict[bytes, bytes], study: str, time: int = 1) -> int:
+        """List and note, as a scan does before anything is archived."""
+        folder_id = self.catalog.keep_listing(folder, f"{len(files)}", time, ((b"", time),), len(files), AT, "settled")
+        noted = [SanFile(name, len(data), time, time + 1, study) for name, data in files.items()]
+        heads = [(None, data, None) for data in files.values()]
+        self.catalog.note_files(folder_id, noted, [study_attributes(study, heads)])
+        return folder_id
+
+    def part(self, folder: bytes, files: dict[bytes, bytes], study: str, time: int = 1, **fields: Any) -> PartEntry:
+        """An S-DICOM file, and its entry with the stamps of the files."""
+        folder_id = self.scan(folder, files, study, time)
+        path = write_part(self.store, study, folder, files, largest=4096)
+        with Part.open(self.store, path) as part:
+            made = entry_of(part, path, part.size, "hdfs", "original")
+        marks = [
+            FileMark(folder_id, FileStamp(each.name, each.length, time, time + 1), each.sha256)
+            for each in made.instances
+        ]
+        return replace(made, files=tuple(marks), **fields)
+
+    def publish(self, *parts: PartEntry) -> list[str]:
+        return [result.state for result in self.catalog.publish(self.lease, "run-1", parts)]
+
+
+@pytest.fixture
+def archive(catalog: Catalog, store: LocalStore) -> Archive:
+    return Archive(catalog, store)
+
+
+def rebuilt(archive: Archive, new_url: Callable[[], str]) -> tuple[Catalog, Any]:
+    again = Catalog(new_url())
+    return again, rebuild(again, archive.store)
+
+
+CT, MR, LATE = Series("CT", 1, 16), Series("MR", 2, 16), Series("CT", 1, 16, number=2)
+
+
+def a_busy_archive(archive: Archive) -> None:
+    """Every kind of row and of decision."""
+    catalog = archive.catalog
+    for step in ("scan", "convert"):
+        catalog.start_run("run-1", "local")
+        catalog.note_step("run-1", step, "started")
+        catalog.note_step("run-1", step, "failed" if step == "convert" else "done", {"seen": 3, "name": "ä"})
+    one, two, three = CT.images(3)
+    first = archive.part(b"M\xfcller", {b"1": one, b"2\xff": two, b"note": b"x", b"cut": three[:-100]}, CT.study_uid)
+    other = archive.part(b"mr", {b"big": next(MR.images(1)) + b"\0" * 8000}, MR.study_uid)
+    archive.publish(first, other)
+    archive.publish(first)
+    corrected, clash = Series("CT", 1, 16, date="20300101"), bytearray(one)
+    clash[-1] ^= 1
+    late = {b"1-corrected": next(corrected.images(1)), b"1-clash": bytes(clash), b"3": next(LATE.images(1))}
+    archive.publish(archive.part(b"late", late, CT.study_uid, quarantines=(QuarantineNote("derived UID"),)))
+    _aliases(archive, first, two)
+    _decisions(archive)
+    catalog.mark_copy(catalog.parts(MR.study_uid)[0].id, "hdfs", "damaged")
+    catalog.mark_copy(catalog.parts(CT.study_uid)[0].id, "hdfs", "verified")
+    catalog.note_step("run-1", "convert", "done", {"ok": True})
+    catalog.note_step("run-1", "report", "done", {"ok": True})
+
+
+def _aliases(archive: Archive, first: PartEntry, two: bytes) -> None:
+    """A copy of a folder, and a file that was touched."""
+    folder_id = archive.scan(b"copied", {b"2-again": two}, CT.study_uid, 9)
+    held = next(each for each in first.instances if each.name == b"2\xff")
+    alias = FileMark(folder_id, FileStamp(b"2-again", len(two), 9, 10), held.sha256, "alias")
+    archive.catalog.publish_aliases(archive.lease, "run-1", CT.study_uid, [alias])
+    folder_id = archive.scan(b"M\xfcller", {b"2\xff": two}, CT.study_uid, 20)
+    touched = FileMark(folder_id, FileStamp(b"2\xff", len(two), 20, 21), held.sha256, "alias")
+    archive.catalog.publish_aliases(archive.lease, "run-1", CT.study_uid, [touched])
+
+
+def _decisions(archive: Archive) -> None:
+    """One accepted, one released, one left open; one of a file that was never archived; one of no folder."""
+    catalog = archive.catalog
+    by_name = {row.name: row.id for row in catalog.quarantine()}
+    catalog.resolve_quarantine(by_name[b"cut"], "accepted")
+    catalog.resolve_quarantine(by_name[b"1-clash"], "released")
+    folder_id = catalog.folders()[b"late"].id
+    note = QuarantineNote("unreadable", b"\xfe", 7, None, FileStamp(b"\xfe", 1, 2, 3))
+    catalog.open_quarantine("run-1", note, study=None, folder_id=folder_id)
+    catalog.open_quarantine("run-1", QuarantineNote("engine"), study="9.9", folder_id=None)
+
+
+def test_all_tables_are_equal(archive: Archive, new_url: Callable[[], str]) -> None:
+    """All rows of all tables but what `NOT_REBUILT` says; and rebuilding again, in place, changes nothing."""
+    a_busy_archive(archive)
+    before = contents(archive.catalog)
+    assert all(before.values()), "a table without a row proves nothing"
+    again, report = rebuilt(archive, new_url)
+    assert (report.parts, report.unknown, report.missing, report.refused) == (3, (), (), ())
+    assert report.lines == len(list(journal.read(archive.store)))
+    after = contents(again)
+    for name, expected in before.items():
+        assert after[name] == expected, name
+    assert rebuild(again, archive.store, replace=True) == report
+    assert contents(again) == before
+    again.close()
+
+
+def test_answers_are_equal(archive: Archive, new_url: Callable[[], str]) -> None:
+    """A reader does not notice."""
+    a_busy_archive(archive)
+    again, _ = rebuilt(archive, new_url)
+    assert list(again.find(Query())) == list(archive.catalog.find(Query()))
+    for uid in (CT.study_uid, MR.study_uid, CT.sop_uid(1)):
+        assert again.locate(uid) == archive.catalog.locate(uid)
+    assert again.last_good_night() == archive.catalog.last_good_night()
+    assert again.known_paths("hdfs") == archive.catalog.known_paths("hdfs")
+    assert not [path for path in again.known_paths("hdfs") if not archive.store.stat(path)]
+    again.close()
+
+
+def test_no_token_is_given_twice(archive: Archive, new_url: Callable[[], str]) -> None:
+    """A zombie of the lost catalog finds a greater one."""
+    again, _ = rebuilt(archive, new_url)
+    assert again.take_lease("archive", "run-1", "host").token >= archive.lease.token
+    again.close()
+
+
+def test_a_catalog_with_rows_is_refused(archive: Archive) -> None:
+    """Unless told; and never while a run is at work."""
+    a_busy_archive(archive)
+    with pytest.raises(LeaseHeld, match="run-1 is at work"):
+        rebuild(archive.catalog, archive.store, replace=True)
+    archive.catalog.release(archive.lease)
+    before = contents(archive.catalog)
+    with pytest.raises(CatalogError, match="not empty"):
+        rebuild(archive.catalog, archive.store)
+    assert contents(archive.catalog) == before
+    rebuild(archive.catalog, archive.store, replace=True)
+    assert contents(archive.catalog) == before
+    assert archive.catalog.take_lease("archive", "run-1", "host").token == archive.lease.token + 1
+
+
+def test_parts_without_a_journal_are_found(archive: Archive, new_url: Callable[[], str]) -> None:
+    """Renamed and then killed: published as the newest of their study, not verified, and what is damaged set aside."""
+    one, two = CT.images(2)
+    archive.publish(archive.part(b"a", {b"1": one}, CT.study_uid))
+    orphan = archive.part(b"b", {b"2": two, b"cut": two[:-9]}, CT.study_uid)
+    again, report = rebuilt(archive, new_url)
+    assert (report.parts, report.unknown) == (2, (orphan.path,))
+    assert [(part.ordinal, part.check) for part in again.parts(CT.study_uid)][1] == (2, orphan.check)
+    states = [again.copies(part.id)[0].state for part in again.parts(CT.study_uid)]
+    assert states == ["verified", "written"]
+    assert [row.name for row in again.quarantine()] == [b"cut"]
+    again.close()
+
+
+def test_files_of_a_lost_part_are_not_archived(archive: Archive, new_url: Callable[[], str]) -> None:
+    """A part whose file is gone, or is not whole, is told; its SAN files are nobody's, so the next night reads them."""
+    one, two = CT.images(2)
+    gone, broken = archive.part(b"a", {b"1": one}, CT.study_uid), archive.part(b"b", {b"2": two}, CT.study_uid)
+    archive.publish(gone, broken)
+    archive.store.delete(gone.path)
+    whole = archive.store.read_all(broken.path)
+    archive.store.delete(broken.path)
+    archive.store.put(broken.path, whole[:-1])
+    again, report = rebuilt(archive, new_url)
+    assert (report.parts, report.missing) == (0, (gone.path,))
+    assert [text.split(":")[0] for text in report.refused] == [broken.path]
+    assert list(again.find(Query())) == []
+    assert again.digests([CT.study_uid]) == {CT.study_uid: set()}
+    again.close()
+
+
+def test_lines_of_a_transaction_that_died_do_no_harm(archive: Archive, new_url: Callable[[], str]) -> None:
+    """Killed between journal and commit, then repeated in another order: the ordinals are those that were committed."""
+    one, two = CT.images(2)
+    first = archive.part(b"a", {b"1": one}, CT.study_uid)
+    second = archive.part(b"b", {b"2": two}, CT.study_uid)
+    with pytest.raises(ZeroDivisionError), archive.catalog.database.write() as conn:
+        _publish_and_die(conn, archive.store, [first, second])
+    archive.publish(second)
+    archive.publish(first)
+    before = contents(archive.catalog)
+    assert [part.check for part in archive.catalog.parts(CT.study_uid)] == [second.check, first.check]
+    again, report = rebuilt(archive, new_url)
+    assert report.unknown == ()
+    assert contents(again) == before
+    again.close()
+
+
+def test_a_dead_transaction_that_was_not_repeated_yields(archive: Archive, new_url: Callable[[], str]) -> None:
+    """Its part is there all the same, after the one that was committed under its ordinal."""
+    one, two = CT.images(2)
+    first = archive.part(b"a", {b"1": one}, CT.study_uid)
+    with pytest.raises(ZeroDivisionError), archive.catalog.database.write() as conn:
+        _publish_and_die(conn, archive.store, [first])
+    second = archive.part(b"b", {b"2": two}, CT.study_uid)
+    archive.publish(second)
+    again, report = rebuilt(archive, new_url)
+    assert report.unknown == (first.path,)
+    assert [part.check for part in again.parts(CT.study_uid)] == [second.check, first.check]
+    again.close()
+
+
+def _publish_and_die(conn: Any, store: LocalStore, parts: list[PartEntry]) -> None:
+    from sdfo.catalog import publish
+
+    _, lines = publish.publish(conn, "run-1", parts, AT)
+    journal.append(store, AT, 1, lines)
+    raise ZeroDivisionError
