@@ -160,8 +160,16 @@ def load(path: str | os.PathLike[str], **flags: Any) -> Settings:
         return _anchored(
             Settings.model_construct(**{name: getattr(read, name) for name in Settings.model_fields}), file.parent
         )
-    except (ValidationError, ValueError) as error:
+    except ValidationError as error:
+        raise SettingsError(f"settings refused: {_refusals(error)}", path=str(file)) from error
+    except ValueError as error:
         raise SettingsError(f"settings refused: {error}", path=str(file)) from error
+
+
+def _refusals(error: ValidationError) -> str:
+    """On one line, and without the values: a URL may hold a password."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    return ", ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in found)
 
 
 def _refuse_unknown_variables() -> None:

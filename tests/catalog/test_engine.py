@@ -16,7 +16,7 @@ MOUNTS = """\
 nas:/export /mnt/nas nfs4 rw 0 0
 //pc/share /mnt/my\\040share cifs rw 0 0
 auto /home autofs rw 0 0
-me@host: /home/remote fuse.sshfs rw 0 0
+me@host: /mnt/remote fuse.sshfs rw 0 0
 /dev/sdb1 /mnt/nas/local xfs rw 0 0
 nas:/over /data nfs rw 0 0
 /dev/sdc1 /data ext4 rw 0 0
@@ -30,7 +30,7 @@ nas:/over /data nfs rw 0 0
         ("/mnt/nas/catalog.db", "nfs4"),
         ("/mnt/nas2/catalog.db", "ext4"),
         ("/mnt/my share/a/catalog.db", "cifs"),
-        ("/home/remote/catalog.db", "fuse.sshfs"),
+        ("/mnt/remote/catalog.db", "fuse.sshfs"),
         ("/mnt/nas/local/catalog.db", "xfs"),
         ("/data/catalog.db", "ext4"),
     ],
@@ -40,7 +40,7 @@ def test_the_file_system_is_the_deepest_mount(path: str, kind: str) -> None:
     assert connecting.filesystem(Path(path), MOUNTS) == kind
 
 
-@pytest.mark.parametrize("path", ["/mnt/nas/c.db", "/mnt/my share/c.db", "/home/remote/c.db"])
+@pytest.mark.parametrize("path", ["/mnt/nas/c.db", "/mnt/my share/c.db", "/mnt/remote/c.db"])
 def test_sqlite_is_refused_on_a_network_disk(path: str) -> None:
     """NFS, CIFS and sshfs hold no write-ahead log; the error names the type found."""
     with pytest.raises(CatalogError, match=r"network file system.*found (nfs4|cifs|fuse.sshfs)"):

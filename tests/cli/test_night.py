@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
 import signal
 import subprocess
 import time
+from contextlib import suppress
 
 from sdfo.model import Fate
 
@@ -132,6 +135,26 @@ def test_progress_is_lines_on_standard_error(site):
     done = site.run("--json", "night", "--run", "r")
     assert done.stderr.splitlines()[:2] == ["night 3/3 folders listed", "night 3/3 exams"]
     assert len(done.stdout.splitlines()) == 1
+
+
+def test_progress_is_a_bar_on_a_terminal(site):
+    """Where standard error is a terminal: phases by name, done of total; standard output stays one document."""
+    site.exam(1, slices=1)
+    site.json("init")
+    ours, theirs = pty.openpty()
+    command = site.command("--json", "scan", "--run", "r")
+    with subprocess.Popen(command, env=site.env(TERM="xterm"), stdout=subprocess.PIPE, stderr=theirs) as scan:
+        os.close(theirs)
+        drawn = b""
+        with suppress(OSError):  # EIO: the other end was closed
+            while piece := os.read(ours, 65536):
+                drawn += piece
+        said = scan.stdout.read() if scan.stdout else b""
+    os.close(ours)
+    assert scan.returncode == 0
+    assert json.loads(said)["files"] == 1
+    assert b"scan: folders listed" in drawn
+    assert b"1/1" in drawn
 
 
 def test_a_monitor_sees_an_old_night_and_a_full_store(archived):

@@ -44,9 +44,11 @@ def test_json_may_stand_behind_the_command(site):
 def test_settings_that_are_not_there_end_with_2(site):
     """A settings file that is missing, and one with an unknown key."""
     assert site.json("--conf", site.folder / "none.toml", "status", code=2)["error"] == "SettingsError"
-    said = site.json("status", code=2, SDFO__SAN__ROOTS="x")
+    said = site.json("status", code=2, SDFO__CATALOG__URLS="postgresql://archive:hunter2@127.0.0.1/sdfo")
     assert said["error"] == "SettingsError"
     assert said["next"]
+    assert "catalog.urls" in said["what"]
+    assert "hunter2" not in said["what"]
 
 
 def test_conf_comes_before_the_variable(site):

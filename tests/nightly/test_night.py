@@ -235,7 +235,10 @@ def test_a_damaged_copy_is_passed_over_and_marked(archive):
     study = next(client.find(Query())).study
     last = client.locator.files(study)[-1]
     sop = last[0].sop
-    assert sha256(client.open(sop)).hexdigest() == sha256(files[(last[0].folder + b"/" + last[0].name).decode()]).hexdigest()
+    assert (
+        sha256(client.open(sop)).hexdigest()
+        == sha256(files[(last[0].folder + b"/" + last[0].name).decode()]).hexdigest()
+    )
     with unmounted(archive.san):
         with pytest.raises(NotFound):
             client.open(sop)

@@ -6,6 +6,7 @@ import base64
 import copy
 import itertools
 import json
+import re
 import tempfile
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -124,6 +125,19 @@ def test_a_spoiled_index_is_refused(store: LocalStore, exam: Any, change: Callab
     with pytest.raises(SdicomError) as caught:
         use(store, path)
     assert caught.value.path in (path, None) or caught.value.path == f"exams/{exam.aparts[0][0].path}"
+
+
+LATER = "original of|head more|no head|without a|another digest|frame|layers|another order|escape_name|of a record"
+"""What may be found as late as a row is used or the check runs."""
+
+
+@pytest.mark.parametrize("change", [pytest.param(c, id=name) for name, c in changes() if not re.search(LATER, name)])
+def test_opening_alone_refuses_what_could_do_harm(store: LocalStore, exam: Any, change: Any) -> None:
+    """Names that lead out of the folder, types, places and limits: no reader has to check them again."""
+    table, _ = table_of(exam.write(store).header)
+    change(table)
+    with pytest.raises((HeaderMismatch, LengthMismatch)):
+        Part.open(store, forged(store, exam, json.dumps(table, separators=(",", ":")).encode()))
 
 
 @pytest.mark.parametrize(

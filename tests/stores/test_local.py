@@ -273,6 +273,16 @@ def test_who_may_read(store: LocalStore) -> None:
     assert modes == {"a": 0o750, "a/private": 0o600, "a/file": 0o640, "runs/1": 0o700}
 
 
+def test_a_protected_folder_stays_so(store: LocalStore) -> None:
+    """An emptied folder goes, but not a protected one: the next file would make it again for the whole group."""
+    store.protect("runs")
+    for path in ("runs/x", "open/x"):
+        store.put(path, b"")
+        store.delete(path)
+    assert (store.root / "runs").stat().st_mode & 0o777 == 0o700
+    assert not (store.root / "open").exists()
+
+
 @pytest.mark.parametrize("name", [b"plain", b"with space", "Ünï".encode(), b"100%41", b"a#b?c", b"not\xe9utf8"])
 def test_its_url_leads_back(tmp_path: Path, name: bytes) -> None:
     """Whatever the folder is called: a store's URL opens the same folder."""

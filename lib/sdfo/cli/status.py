@@ -34,7 +34,8 @@ class Line:
 def status(ctx: typer.Context) -> Answer:
     """Exit 1 when the last good night is too old (limits.night_age_hours) or a tier has too little room (limits.free)."""
     place = given(ctx).place("status")
-    good, lines = last_good_night(place), [_night(place), _room(place), _work(place), _quarantine(place)]
+    good = last_good_night(place)
+    lines = [_night(good, place.settings.limits.night_age_hours), _room(place), _work(place), _quarantine(place)]
     well = all(line.ok for line in lines)
     data: dict[str, Any] = {"ok": well, "last_good_night": good and good[0], "run": good and good[1], "lines": lines}
     rows = [("ok" if line.ok else "NO", line.what, line.found, line.next) for line in lines]
@@ -54,8 +55,7 @@ def last_good_night(place: Place) -> tuple[datetime, str] | None:
         raise SettingsError("the file last_good_night is not what the report writes", path=GOOD_NIGHT) from error
 
 
-def _night(place: Place) -> Line:
-    good, most = last_good_night(place), place.settings.limits.night_age_hours
+def _night(good: tuple[datetime, str] | None, most: float) -> Line:
     if good is None:
         return Line("last good night", False, "none yet", "sdfo night")
     hours = (datetime.now(UTC) - good[0]).total_seconds() / 3600

@@ -20,17 +20,19 @@ from sdfo.nightly.job import Job, Verdict, convert_exam, verify_part
 A = TypeVar("A")
 B = TypeVar("B")
 
+_THREADS_MOST = 4
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 class LocalEngine:
     """`workers` processes, started afresh for each call, so that a verifier is never the process that wrote.
 
-    Cores that are left over go to threads inside each."""
+    Cores that are left over go to threads inside each; a few, because they share an interpreter.
+    """
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        self.threads = max(1, len(os.sched_getaffinity(0)) // max(1, workers))
+        self.threads = min(_THREADS_MOST, max(1, len(os.sched_getaffinity(0)) // max(1, workers)))
 
     def convert(self, job: Job, tasks: Sequence[ExamTask], progress: Progress = silent) -> list[ExamOutcome]:
         return self._map(partial(convert_exam, threads=self.threads), job, tasks, progress)

@@ -78,7 +78,6 @@ class _Publish:
         self.place, self.mine = place, mine
         self.verdicts = {v.attempt: v for v in place.read(VERDICTS, Verdict, "verify")}
         self.published: list[PublishedPart] = []
-        self.quarantined = 0
 
     def batch(self, exams: Sequence[ExamOutcome]) -> None:
         """Move, then tell the catalog, 50 exams at once; then note what was not archived."""
@@ -165,7 +164,6 @@ class _Publish:
 
     def _quarantine(self, folder_id: int | None, study: str | None, note: QuarantineNote) -> None:
         self.place.catalog.open_quarantine(self.place.run, note, study=study, folder_id=folder_id)
-        self.quarantined += 1
 
     def report(self) -> PublishReport:
         states = [part.state for part in self.published]
@@ -175,7 +173,7 @@ class _Publish:
             already=states.count("already"),
             aliases=states.count("alias"),
             set_aside=sum(not part.committed for part in self.published),
-            quarantined=self.quarantined,
+            quarantined=sum(row.run == self.place.run for row in self.place.catalog.quarantine()),
         )
 
 

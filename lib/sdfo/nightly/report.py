@@ -112,11 +112,9 @@ def _exam_rows(outcome: ExamOutcome, published: Settled | None) -> Iterator[Exam
 def _file_rows(seen: Iterable[Seen], exams: Iterable[ExamOutcome], published: Settled | None) -> Iterator[FileRow]:
     """Every file that is damaged, or that a person would look for in the archive and not find there."""
     for row in seen:
-        folder = _shown(row.folder)
-        for name in row.links:
-            yield FileRow(row.folder_id, folder, _shown(name), Fate.IRREGULAR, None, "a link that leads out of the SAN")
-        for name in row.closed:
-            yield FileRow(row.folder_id, folder, _shown(name), Fate.UNREADABLE, None, "a folder that cannot be listed")
+        yield from _found_rows(row, row.links, Fate.IRREGULAR, "a link that leads out of the SAN")
+        yield from _found_rows(row, row.closed, Fate.UNREADABLE, "a folder that cannot be listed")
+        yield from _found_rows(row, row.strays, Fate.NO_EXAM, "lies outside every exam folder")
     for outcome in exams:
         for file in outcome.files:
             judged = ledger.judge(file, outcome.folder_id, published)
@@ -129,6 +127,10 @@ def _file_rows(seen: Iterable[Seen], exams: Iterable[ExamOutcome], published: Se
                     judged.kind,
                     judged.reason,
                 )
+
+
+def _found_rows(row: Seen, names: Iterable[bytes], fate: Fate, why: str) -> Iterator[FileRow]:
+    return (FileRow(row.folder_id, _shown(row.folder), _shown(name), fate, None, why) for name in names)
 
 
 def _shown(name: bytes) -> str:

@@ -33,7 +33,8 @@ ARCHIVED = ("archived", "alias")
 class Seen:
     """What a scan counted in one exam folder: files = already + settling + irregular + unreadable + aside + tasked.
 
-    `links`: irregular ones that lead out of the SAN. `no_exam`: what lies above exam depth (folder_id 0).
+    `links`: irregular ones that lead out of the SAN. `closed`: what cannot be listed. `strays`: what lies above exam
+    depth (folder_id 0) and so in no exam.
     """
 
     folder_id: int
@@ -48,6 +49,7 @@ class Seen:
     tasked: int = 0
     links: tuple[bytes, ...] = ()
     closed: tuple[bytes, ...] = ()
+    strays: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +92,16 @@ class _Scan:
         exams, strays, closed = self.place.san.exams()
         kept = {path for path, row in self.known.items() if row.state != "freed"}
         fuses.shrunk(len(kept.intersection(exams)), len(kept), self.place.settings.limits)
-        above = len(strays) + len(closed)
-        self.seen.append(Seen(0, b"", above, no_exam=len(strays), unreadable=len(closed), closed=closed))
+        self._above(strays, closed)
         again = [folder for folder in self._counted(exams) if not self._look(folder, may_wait=self.settle > 0)]
         if again:
             self._wait()
         for folder in again:
             self._look(folder, may_wait=False)
+
+    def _above(self, strays: tuple[bytes, ...], closed: tuple[bytes, ...]) -> None:
+        counts = {"no_exam": len(strays), "unreadable": len(closed)}
+        self.seen.append(Seen(0, b"", len(strays) + len(closed), closed=closed, strays=strays, **counts))
 
     def _counted(self, exams: Sequence[bytes]) -> Iterator[bytes]:
         for number, folder in enumerate(exams, 1):

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sdfo.catalog.quarantine import CONFLICT
 from sdfo.nightly.ledger import Ledger
 from sdfo.nightly.place import Place
 from sdfo.nightly.summary import STEPS, Todo
@@ -19,8 +20,11 @@ def of_run(place: Place, steps: Mapping[str, Mapping[str, Any]], whole: Ledger) 
         yield Todo(f"step {first} is not done: {why}", f"sdfo {first} --run {place.run}")
     elif not whole.balanced:
         yield Todo(f"{whole.missing} files stand in no line of the ledger", f"sdfo night --run {place.run}")
-    for kind, count in sorted(Counter(row.kind or "other" for row in place.catalog.quarantine()).items()):
-        yield Todo(f"{count} open quarantine entries ({kind})", "sdfo quarantine")
+    open_ones = place.catalog.quarantine()
+    for what, count in sorted(
+        Counter(CONFLICT if row.reason == CONFLICT else str(row.kind) for row in open_ones).items()
+    ):
+        yield Todo(f"{count} open quarantine entries ({what})", "sdfo quarantine")
     free, total = place.store.free()
     if free < place.settings.limits.free * total:
         yield Todo(f"the HDFS store has {free / total:.0%} free", "sdfo status")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sdfo.errors import SequenceFileError
 from sdfo.model import Extent
 from sdfo.seqfile.framing import SYNC_SIZE
-from sdfo.seqfile.vint import text
+from sdfo.seqfile.vint import encode_vint, text
 from sdfo.seqfile.window import Window
 from sdfo.stores import Source
 
@@ -40,8 +40,10 @@ class Header:
 
 
 def encode_header(metadata: Iterable[tuple[bytes, bytes]], sync: bytes) -> bytes:
-    pairs = [text(key) + text(value) for key, value in metadata]
-    return b"".join((PREAMBLE, len(pairs).to_bytes(4, "big"), *pairs, sync))
+    """Copies each value once: one may be tens of MiB long."""
+    pairs = list(metadata)
+    pieces = (piece for key, value in pairs for piece in (text(key), encode_vint(len(value)), value))
+    return b"".join((PREAMBLE, len(pairs).to_bytes(4, "big"), *pieces, sync))
 
 
 def read_header(source: Source) -> Header:

@@ -20,7 +20,7 @@ from sdfo.converter import Problem
 from sdfo.errors import EngineError, NoEngine
 from sdfo.model import Description, ExamOutcome, ExamTask, PartOutcome
 from sdfo.nightly.engines import Progress, silent
-from sdfo.nightly.job import Job, Verdict, describe_file, verify_part
+from sdfo.nightly.job import Job, Verdict, verify_part
 
 MAP_BYTES = 128 * conf.MIB
 """Bytes of SAN files that one map task reads, at most: some seconds of work, so that a lost task costs little."""
@@ -41,6 +41,7 @@ class SparkEngine:
         builder = SparkSession.builder.appName("sdfo")
         if "SPARK_ENV_LOADED" not in os.environ:  # set by spark-submit
             builder = builder.master(f"local[{max(1, self.workers)}]").config("spark.ui.enabled", "false")
+            builder = builder.config("spark.ui.showConsoleProgress", "false")
         try:
             return builder.config("spark.speculation", "false").getOrCreate()
         except _ERRORS as error:
@@ -50,10 +51,11 @@ class SparkEngine:
         context = self.session.sparkContext
         told, shared = job.to_json(), context.broadcast(tuple(tasks))
 
-        def describe(place: tuple[int, int]) -> tuple[int, Description | Problem]:
-            exam, number = place
-            task = shared.value[exam]
-            return exam, describe_file(Job.from_json(told), task.folder, task.files[number])
+        def describe(places: Iterable[tuple[int, int]]) -> Iterator[tuple[int, Description | Problem]]:
+            san = Job.from_json(told).mounted()
+            for exam, number in places:
+                task = shared.value[exam]
+                yield exam, converter.describe(san, task.folder, task.files[number])
 
         def merge(exam: int, described: Iterable[tuple[int, Description | Problem]]) -> Iterator[ExamOutcome]:
             desk = Job.from_json(told).desk()
@@ -62,7 +64,7 @@ class SparkEngine:
         files = [(exam, number) for exam, task in enumerate(tasks) for number in range(len(task.files))]
         slices = max(context.defaultParallelism, sum(t.size for t in tasks) // MAP_BYTES)
         try:
-            described = context.parallelize(files, min(slices, len(files))).map(describe)
+            described = context.parallelize(files, min(slices, len(files))).mapPartitions(describe)
             found = described.partitionBy(len(tasks), int).mapPartitionsWithIndex(merge).collect()
         except _ERRORS as error:
             raise EngineError(f"the Spark job failed ({type(error).__name__})") from error

@@ -7,16 +7,21 @@ import errno
 import os
 import shutil
 import stat as modes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from sdfo.errors import Exists, Missing, OutOfRange, StoreError, Unavailable
 from sdfo.stores.base import Sink, Source, Stat, Store, checked
 
+_T = TypeVar("_T")
+
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1  # linux/fs.h; renameat2(2)
 _IOV_MAX = 1024  # limits.h: buffers in one writev
+_TRIES = 100  # at a name in a folder that others keep emptying and removing
+_OTHERS = 0o077  # permission bits of everybody but the owner
 
 
 class LocalStore(Store):
@@ -30,9 +35,9 @@ class LocalStore(Store):
         return self.root / checked(path)
 
     def create(self, path: str, *, private: bool = False) -> Sink:
-        target = self._at(path)
+        target, flags = self._at(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         with _translated(path):
-            fd = _created(target, 0o600 if private else 0o640)
+            fd = _in_folder(target.parent, lambda: os.open(target, flags, 0o600 if private else 0o640))
         return _LocalSink(path, fd, target.parent)
 
     def open(self, path: str) -> Source:
@@ -76,20 +81,23 @@ class LocalStore(Store):
     def rename(self, old: str, new: str) -> None:
         source, target = self._at(old), self._at(new)
         self.stat(old)  # a folder is not renamed
-        with _translated(new):
-            _make_folders(target.parent)
         with _translated(new, missing=old):
-            _rename_noreplace(source, target)
+            _in_folder(target.parent, lambda: _rename_noreplace(source, target), needed=source)
             sync_folder(target.parent)
             if source.parent != target.parent:
                 self._left(source.parent)
 
     def _left(self, folder: Path) -> None:
-        """A name went from `folder`, durably; so does the folder if it was the last: an attempt's is of no more use."""
-        sync_folder(folder)
+        """A name went from `folder`, durably; so does the folder if it was the last: an attempt's is of no more use.
+
+        A protected folder stays: whoever made it again would open it to others.
+        """
+        with suppress(FileNotFoundError):  # whoever took the last name away took the folder too
+            sync_folder(folder)
         if folder != self.root:
             with suppress(OSError):
-                folder.rmdir()
+                if folder.stat().st_mode & _OTHERS:
+                    folder.rmdir()
 
     def protect(self, folder: str) -> None:
         with _translated(folder):
@@ -198,11 +206,17 @@ def _entries(folder: Path, root: Path) -> list[os.DirEntry[str]]:
         return []
 
 
-def _created(target: Path, mode: int) -> int:
-    while True:
-        _make_folders(target.parent)
-        with suppress(FileNotFoundError):  # whoever moved the last file out of the folder took it away since
-            return os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+def _in_folder(folder: Path, act: Callable[[], _T], needed: Path | None = None) -> _T:
+    """`act`, with `folder` there: others may remove it, emptied, between the two. It is FileNotFoundError if not even
+    `needed` is there, which `act` needs besides.
+    """
+    for _ in range(_TRIES):
+        with suppress(FileNotFoundError):
+            _make_folders(folder)
+            return act()
+        if needed is not None and not os.path.lexists(needed):
+            break
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
 
 def _is_file(stat: os.stat_result) -> bool:

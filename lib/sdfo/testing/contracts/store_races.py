@@ -64,6 +64,18 @@ class RaceContract(StoreUnderTest):
             assert sorted(codes) == [_WON] + [_MISSED] * 7
             assert listed(store, f"to{turn}") == [f"to{turn}/{codes.index(_WON)}"]
 
+    def test_folders_that_empty_meanwhile(self, store: Store) -> None:
+        """Whether emptied folders stay or go, who writes into one or renames into one does not notice."""
+
+        def come_and_go(store: Store, number: int) -> None:
+            for turn in range(60):
+                fill(store, f"a/b/{number}")
+                store.rename(f"a/b/{number}", f"c/d/{number}-{turn}")
+                store.delete(f"c/d/{number}-{turn}")
+
+        assert _in_threads(6, store, come_and_go) == [_WON] * 6
+        assert listed(store) == []
+
     def test_put_is_all_or_nothing(self, store: Store) -> None:
         """Who looks while a file is put sees nothing, or all of it."""
         data, seen, done = b"x" * 3_000_000, set[int](), threading.Event()
