@@ -41,7 +41,7 @@ def _folders() -> st.SearchStrategy[dict[bytes, bytes]]:
     )
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(_folders(), st.randoms(use_true_random=False), st.sampled_from([2_000, 100_000, 1 << 26]))
 def test_any_order_any_mtime_any_time_gives_the_same_files(works_in, content, files, random: Random, limit) -> None:
     """Twice: made in another order, with other times, described in another order, by more threads; and once more over it."""
@@ -61,7 +61,7 @@ def test_any_order_any_mtime_any_time_gives_the_same_files(works_in, content, fi
     assert all(each == shown[0] for each in shown)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(_folders(), st.sampled_from([2_000, 1 << 26]))
 def test_every_file_has_one_fate_and_one_record_with_its_bytes(works_in, files, limit) -> None:
     """Files in = outcomes out; records and files apart together hold each file's bytes under its name, once."""

@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+
 from sdfo.sdicom import escape_name
 from sdfo.testing.archive import Archive, new_archive
 

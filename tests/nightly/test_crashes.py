@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 import pytest
+
 from sdfo.catalog import Query
 from sdfo.crashpoints import NAMES
 from sdfo.nightly.gc import gc

@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+
 from sdfo.catalog import Query
 from sdfo.client import Archive as Client
 from sdfo.errors import Fenced, Fuse, LeaseHeld, WrongSan
@@ -239,8 +240,7 @@ def test_a_damaged_copy_is_passed_over_and_marked(archive):
         sha256(client.open(sop)).hexdigest()
         == sha256(files[(last[0].folder + b"/" + last[0].name).decode()]).hexdigest()
     )
-    with unmounted(archive.san):
-        with pytest.raises(NotFound):
-            client.open(sop)
+    with unmounted(archive.san), pytest.raises(NotFound):
+        client.open(sop)
     (part_row,) = client.catalog.parts(study)
     assert client.catalog.copies(part_row.id)[0].state == "damaged"

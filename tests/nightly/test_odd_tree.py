@@ -11,6 +11,7 @@ from collections import Counter
 from hashlib import sha256
 
 import pytest
+
 from sdfo.model import Fate, Kind
 from sdfo.nightly import ledger
 from sdfo.nightly.convert import outcomes

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from sdfo import crashpoints, heads
@@ -100,8 +100,8 @@ class _Scan:
             self._look(folder, may_wait=False)
 
     def _above(self, strays: tuple[bytes, ...], closed: tuple[bytes, ...]) -> None:
-        counts = {"no_exam": len(strays), "unreadable": len(closed)}
-        self.seen.append(Seen(0, b"", len(strays) + len(closed), closed=closed, strays=strays, **counts))
+        row = Seen(0, b"", len(strays) + len(closed), closed=closed, strays=strays)
+        self.seen.append(replace(row, no_exam=len(strays), unreadable=len(closed)))
 
     def _counted(self, exams: Sequence[bytes]) -> Iterator[bytes]:
         for number, folder in enumerate(exams, 1):
@@ -161,20 +161,18 @@ class _Scan:
         new = [stamp for stamp in listing.files if not _is_archived(noted.get(stamp.name), stamp)]
         self._note(folder_id, folder, listing, new, noted)
         aside = settled and folder_id in self.aside
-        counts = {"settling" if not settled else "set_aside" if aside else "tasked": len(new)}
-        self.seen.append(
-            Seen(
-                folder_id,
-                folder,
-                listing.seen,
-                already=len(listing.files) - len(new),
-                irregular=len(listing.irregular),
-                unreadable=len(listing.closed),
-                links=tuple(name for name, leads_out in listing.irregular if leads_out),
-                closed=listing.closed,
-                **counts,
-            )
+        line = "settling" if not settled else "set_aside" if aside else "tasked"
+        row = Seen(
+            folder_id,
+            folder,
+            listing.seen,
+            already=len(listing.files) - len(new),
+            irregular=len(listing.irregular),
+            unreadable=len(listing.closed),
+            links=tuple(name for name, leads_out in listing.irregular if leads_out),
+            closed=listing.closed,
         )
+        self.seen.append(replace(row, **{line: len(new)}))
         if settled and new and not aside:
             self.tasks.append(self._task(folder_id, folder, new, noted))
         rests = not new and listing.seen == len(listing.files)
