@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import closing
 
 import pytest
 
@@ -11,6 +12,7 @@ from sdfo.crashpoints import NAMES
 from sdfo.nightly.gc import gc
 from sdfo.testing.archive import Archive, new_archive
 from sdfo.testing.exams import make_exam
+from sdfo.testing.odd import unmounted
 
 _FILES = 9
 
@@ -94,4 +96,24 @@ def test_an_exam_that_kills_its_worker_costs_only_itself(archive, uninterrupted,
     assert left.ledger.lines["set aside with its exam"] == 3
     archive.place().catalog.resolve_quarantine(entry.id, "released")
     assert archive.night("r3").good
+    _whole(archive, uninterrupted)
+
+
+@pytest.mark.night
+@pytest.mark.parametrize("engine", ["local", "spark", "mrjob"])
+def test_a_san_that_goes_away_under_the_workers_ends_the_step(archive, uninterrupted, engine):
+    """Nobody is set aside for it: the step fails with WrongSan, and the next run archives all."""
+    from sdfo.errors import WrongSan
+    from sdfo.nightly.convert import convert
+    from sdfo.nightly.engines import open_engine
+    from sdfo.nightly.scan import scan
+
+    _fill(archive)
+    place = archive.place("r1")
+    place.catalog.start_run("r1", engine)
+    scan(place)
+    with unmounted(archive.san), closing(open_engine(engine, 1)) as opened, pytest.raises(WrongSan):
+        convert(place, opened)
+    assert archive.night("r1").good
+    assert archive.place().catalog.quarantine() == []
     _whole(archive, uninterrupted)

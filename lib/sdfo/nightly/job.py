@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Self
+from typing import Self, TypeVar
 
-from sdfo import conf, converter
+from sdfo import conf, converter, errors
 from sdfo.ahead import ahead
 from sdfo.conf import Settings
-from sdfo.converter import Desk
-from sdfo.errors import Missing, SdfoError
+from sdfo.converter import Desk, Problem
+from sdfo.errors import FormatError, Missing, OutOfRange, SdfoError
 from sdfo.model import Description, ExamOutcome, ExamTask, FileStamp, PartOutcome
 from sdfo.sdicom import Part
 from sdfo.stores import Store, open_store
 from sdfo.tiers.san import San
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +64,61 @@ class Job:
         return Desk(self.mounted(), self.store(), self.settings.site, f"attempts/{self.run}", limit, threads)
 
 
-def describe_file(job: Job, folder: bytes, stamp: FileStamp) -> Description | converter.Problem:
-    """Map, for one file."""
-    return converter.describe(job.mounted(), folder, stamp)
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """An error that no exam is to blame for: the SAN is gone, the store does not answer. It ends the step.
+
+    It travels as a value, because an engine takes what a worker raises for the death of the worker.
+    """
+
+    kind: str
+    what: str
+    next_command: str | None
+
+    @classmethod
+    def of(cls, error: SdfoError) -> Self:
+        return cls(type(error).__name__, error.what, error.next_command)
+
+    def error(self) -> SdfoError:
+        kind: type[SdfoError] = getattr(errors, self.kind)
+        return kind(self.what, next_command=self.next_command)
+
+
+def describer(job: Job) -> Callable[[bytes, FileStamp], Description | Problem | Halt]:
+    """Map, for one file (exam folder, stamp), in a worker of an engine."""
+    try:
+        return partial(converter.describe, job.mounted())
+    except SdfoError as error:
+        halt = Halt.of(error)
+        return lambda folder, stamp: halt
+
+
+def merge_exam(job: Job, task: ExamTask, described: Iterable[Description | Problem | Halt]) -> ExamOutcome | Halt:
+    """Reduce, for one exam folder, in a worker of an engine."""
+    try:
+        return converter.merge(task, _going_on(described), job.desk())
+    except SdfoError as error:
+        return Halt.of(error)
+
+
+def check_part(job: Job, part: PartOutcome) -> Verdict | Halt:
+    """`verify_part` in a worker of an engine."""
+    try:
+        return verify_part(job, part)
+    except SdfoError as error:
+        return Halt.of(error)
+
+
+def answers(found: Iterable[T | Halt]) -> list[T]:
+    """What workers answered; the error of the first that had to halt."""
+    return list(_going_on(found))
+
+
+def _going_on(found: Iterable[T | Halt]) -> Iterator[T]:
+    for each in found:
+        if isinstance(each, Halt):
+            raise each.error()
+        yield each
 
 
 def convert_exam(job: Job, task: ExamTask, threads: int = 1) -> ExamOutcome:
@@ -74,7 +129,10 @@ def convert_exam(job: Job, task: ExamTask, threads: int = 1) -> ExamOutcome:
 
 
 def verify_part(job: Job, part: PartOutcome, threads: int = 1) -> Verdict:
-    """Re-open a part by name and re-hash every record; it may have been published by an earlier try."""
+    """Re-open a part by name and re-hash every record; it may have been published by an earlier try.
+
+    What is wrong with the part is the verdict; what is wrong with the store is raised.
+    """
     store = job.store()
     try:
         at = _lies_at(store, part)
@@ -83,7 +141,7 @@ def verify_part(job: Job, part: PartOutcome, threads: int = 1) -> Verdict:
                 return Verdict(part.attempt, at, "another file lies at this name")
             opened.check(deep=True, threads=threads)
         return Verdict(part.attempt, at)
-    except SdfoError as error:
+    except (FormatError, Missing, OutOfRange) as error:
         return Verdict(part.attempt, None, str(error))
 
 

@@ -6,7 +6,7 @@ import ctypes
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -35,22 +35,22 @@ class LocalEngine:
         self.threads = min(_THREADS_MOST, max(1, len(os.sched_getaffinity(0)) // max(1, workers)))
 
     def convert(self, job: Job, tasks: Sequence[ExamTask], progress: Progress = silent) -> list[ExamOutcome]:
-        return self._map(partial(convert_exam, threads=self.threads), job, tasks, progress)
+        return self._map(partial(convert_exam, threads=self.threads), job, tasks, progress, "exams")
 
     def verify(self, job: Job, parts: Sequence[PartOutcome], progress: Progress = silent) -> list[Verdict]:
-        return self._map(partial(verify_part, threads=self.threads), job, parts, progress)
+        return self._map(partial(verify_part, threads=self.threads), job, parts, progress, "parts")
 
     def close(self) -> None:
         pass
 
-    def _map(self, work: Callable[[Job, A], B], job: Job, items: Sequence[A], progress: Progress) -> list[B]:
+    def _map(self, work: Callable[[Job, A], B], job: Job, items: Sequence[A], progress: Progress, what: str) -> list[B]:
         if not self.workers:
-            return [_counted(work(job, item), n, len(items), progress) for n, item in enumerate(items, 1)]
+            return list(_counted((work(job, item) for item in items), len(items), progress, what))
         pool = ProcessPoolExecutor(self.workers, multiprocessing.get_context("spawn"), _die_with_parent)
         try:
             futures = [pool.submit(work, job, item) for item in items]
             for n, _ in enumerate(as_completed(futures), 1):
-                progress(n, len(items), "exams")
+                progress(n, len(items), what)
             return [future.result() for future in futures]
         except BrokenProcessPool as error:
             raise EngineError("a worker process died") from error
@@ -58,9 +58,10 @@ class LocalEngine:
             pool.shutdown(cancel_futures=True)
 
 
-def _counted(result: B, done: int, total: int, progress: Progress) -> B:
-    progress(done, total, "exams")
-    return result
+def _counted(results: Iterable[B], total: int, progress: Progress, what: str) -> Iterator[B]:
+    for done, result in enumerate(results, 1):
+        progress(done, total, what)
+        yield result
 
 
 def _die_with_parent() -> None:

@@ -14,20 +14,21 @@ from pathlib import Path
 
 from pydantic import ConfigDict, TypeAdapter
 
-from sdfo import converter
 from sdfo.converter import Problem
 from sdfo.errors import EngineError
 from sdfo.model import Description, ExamOutcome, ExamTask, PartOutcome
 from sdfo.nightly.engines import Progress, silent
-from sdfo.nightly.job import Job, Verdict, describe_file
+from sdfo.nightly.job import Halt, Job, Verdict, answers, describer, merge_exam
 from sdfo.nightly.local import LocalEngine
 
 JOB = Path(__file__).parents[3] / "jobs" / "mr_convert_exams.py"
 
 _BYTES = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 _TASKS = TypeAdapter(tuple[str, tuple[ExamTask, ...]], config=_BYTES)
-_DESCRIBED: TypeAdapter[list[Description | Problem]] = TypeAdapter(list[Description | Problem], config=_BYTES)
-_OUTCOME = TypeAdapter(tuple[int, tuple[ExamOutcome]], config=_BYTES)
+_DESCRIBED: TypeAdapter[list[Description | Problem | Halt]] = TypeAdapter(
+    list[Description | Problem | Halt], config=_BYTES
+)
+_OUTCOME: TypeAdapter[tuple[int, ExamOutcome | Halt]] = TypeAdapter(tuple[int, ExamOutcome | Halt], config=_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +54,14 @@ class Work:
         """Map: a line of `lines` to an exam's number and a description."""
         exam, number = line.split()
         task = self.tasks[int(exam)]
-        found = describe_file(self.job, task.folder, task.files[int(number)])
+        found = describer(self.job)(task.folder, task.files[int(number)])
         return exam, _DESCRIBED.dump_json([found]).decode()
 
     def merge(self, exam: str, described: Iterable[str]) -> str:
         """Reduce: an exam's descriptions to its number and outcome."""
         found = (_DESCRIBED.validate_json(line)[0] for line in described)
-        outcome = converter.merge(self.tasks[int(exam)], found, self.job.desk())
-        return _OUTCOME.dump_json((int(exam), (outcome,))).decode()
+        outcome = merge_exam(self.job, self.tasks[int(exam)], found)
+        return _OUTCOME.dump_json((int(exam), outcome)).decode()
 
 
 class MrjobEngine:
@@ -79,7 +80,7 @@ class MrjobEngine:
         lines_out = output.split("\n")  # splitlines would split at the NEL in a text, too
         found = dict(_OUTCOME.validate_json(line) for line in lines_out if line)
         progress(len(found), len(tasks), "exams")
-        return [found[number][0] for number in range(len(tasks))]
+        return answers(found[number] for number in range(len(tasks)))
 
     def _run(self, told: str, lines: str) -> str:
         command = [sys.executable, str(JOB), "-r", self.runner, "--no-conf", "--quiet", "--work", told, lines]

@@ -172,7 +172,7 @@ class _Scan:
             links=tuple(name for name, leads_out in listing.irregular if leads_out),
             closed=listing.closed,
         )
-        self.seen.append(replace(row, **{line: len(new)}))
+        self.seen.append(replace(row, **{line: len(new)}))  # type: ignore[arg-type]  # a field of type int
         if settled and new and not aside:
             self.tasks.append(self._task(folder_id, folder, new, noted))
         rests = not new and listing.seen == len(listing.files)

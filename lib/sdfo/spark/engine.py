@@ -6,24 +6,31 @@ submitted; elsewhere it is `local[workers]`, on loopback.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from sdfo import conf, converter
+from sdfo import conf
 from sdfo.converter import Problem
 from sdfo.errors import EngineError, NoEngine
 from sdfo.model import Description, ExamOutcome, ExamTask, PartOutcome
 from sdfo.nightly.engines import Progress, silent
-from sdfo.nightly.job import Job, Verdict, verify_part
+from sdfo.nightly.job import Halt, Job, Verdict, answers, check_part, describer, merge_exam
 
 MAP_BYTES = 128 * conf.MIB
 """Bytes of SAN files that one map task reads, at most: some seconds of work, so that a lost task costs little."""
+
+_CONFIG = {
+    "spark.speculation": "false",  # two tasks must not write one exam
+    "spark.python.unix.domain.socket.enabled": "true",  # over TCP each task waits 40 ms for an acknowledgement
+}
 
 _ERRORS = (Py4JError, PySparkException)
 
@@ -43,7 +50,7 @@ class SparkEngine:
             builder = builder.master(f"local[{max(1, self.workers)}]").config("spark.ui.enabled", "false")
             builder = builder.config("spark.ui.showConsoleProgress", "false")
         try:
-            return builder.config("spark.speculation", "false").getOrCreate()
+            return builder.config(map=_CONFIG).getOrCreate()
         except _ERRORS as error:
             raise NoEngine(f"Spark did not start: {_first_line(error)}", next_command="sdfo doctor") from error
 
@@ -51,15 +58,14 @@ class SparkEngine:
         context = self.session.sparkContext
         told, shared = job.to_json(), context.broadcast(tuple(tasks))
 
-        def describe(places: Iterable[tuple[int, int]]) -> Iterator[tuple[int, Description | Problem]]:
-            san = Job.from_json(told).mounted()
+        def describe(places: Iterable[tuple[int, int]]) -> Iterator[tuple[int, Description | Problem | Halt]]:
+            described = describer(_job(told))
             for exam, number in places:
                 task = shared.value[exam]
-                yield exam, converter.describe(san, task.folder, task.files[number])
+                yield exam, described(task.folder, task.files[number])
 
-        def merge(exam: int, described: Iterable[tuple[int, Description | Problem]]) -> Iterator[ExamOutcome]:
-            desk = Job.from_json(told).desk()
-            yield converter.merge(shared.value[exam], (d for _, d in described), desk)
+        def merge(exam: int, described: Iterable[tuple[int, Any]]) -> Iterator[ExamOutcome | Halt]:
+            yield merge_exam(_job(told), shared.value[exam], (d for _, d in described))
 
         files = [(exam, number) for exam, task in enumerate(tasks) for number in range(len(task.files))]
         slices = max(context.defaultParallelism, sum(t.size for t in tasks) // MAP_BYTES)
@@ -71,23 +77,32 @@ class SparkEngine:
         finally:
             shared.destroy()
         progress(len(found), len(tasks), "exams")
-        return found
+        return answers(found)
 
     def verify(self, job: Job, parts: Sequence[PartOutcome], progress: Progress = silent) -> list[Verdict]:
         told = job.to_json()
         try:
             rows = self.session.sparkContext.parallelize(parts, len(parts))
-            found = rows.map(lambda part: verify_part(Job.from_json(told), part)).collect()
+            found = rows.map(lambda part: check_part(_job(told), part)).collect()
         except _ERRORS as error:
             raise EngineError(f"the Spark job failed ({type(error).__name__})") from error
         progress(len(found), len(parts), "parts")
-        return found
+        return answers(found)
 
     def close(self) -> None:
         """End the session, and with it every worker process: a verifier is never the process that wrote."""
         if "session" in self.__dict__:
             self.session.stop()
             del self.session
+
+
+def _job(told: str) -> Job:
+    """The job, at the beginning of a task in a Python worker.
+
+    After each task pyspark.daemon collects garbage, 30 ms among all that is imported here: that need not be looked at.
+    """
+    gc.freeze()
+    return Job.from_json(told)
 
 
 def _first_line(error: Exception) -> str:

@@ -67,7 +67,7 @@ def syntaxes(tree: Builder) -> None:
         tree.file(folder, name.encode(), data, Kind.DAMAGED, note)
     tree.file(folder, b"deflated.dcm", _deflated(next(series.images(1, first=3))), Kind.DICOM, "deflated")
     data = shipped("image_dfl.dcm").read_bytes()
-    tree.file(folder, b"image_dfl.dcm", data, None, "deflated, and after it gzip's trailer of CRC-32 and length")
+    tree.file(folder, b"image_dfl.dcm", data, Kind.DICOM, "deflated, and after it gzip's trailer of CRC-32 and length")
 
 
 def _deflated(data: bytes) -> bytes:
