@@ -12,7 +12,7 @@ class Sizes:
     rounds: int = 7
     exam: int = 200
     spark_exams: int = 16
-    spark_slices: int = 100
+    spark_slices: int = 200
     one_image: tuple[int, int] = (100, 2000)
     first_image: tuple[int, ...] = (100, 2000, 10000)
     memory: tuple[int, int, int] = (100, 2000, 10000)

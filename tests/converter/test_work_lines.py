@@ -82,7 +82,7 @@ def test_map_and_reduce_over_lines_make_the_same_parts(job: Job, content, works_
         assert all(not set("\t\n") & set(text) for text in texts)
         reduced = work.merge(str(number), texts)
         assert not set("\t\n") & set(reduced)
-        exam, (outcome,) = _OUTCOME.validate_json(reduced)
+        exam, outcome = _OUTCOME.validate_json(reduced)
         desk = replace(job.desk(), attempts="attempts/direct")
         direct = merge(task, [describe(desk.san, task.folder, stamp) for stamp in task.files], desk)
         assert exam == number

@@ -80,6 +80,15 @@ def test_a_table_that_does_not_fit_is_not_believed(image: Image, wrong: bytes) -
     assert [[piece.length for piece in frame] for frame in structure.frames] == [[4]] * 3
 
 
+def test_a_table_leaves_no_fragment_out(image: Image) -> None:
+    """The first frame begins with the first fragment: an offset table that begins later is not believed."""
+    items = b"".join(struct.pack("<HHL", 0xFFFE, 0xE000, 4) + b"abcd" for _ in range(4))
+    value = struct.pack("<HHL3L", 0xFFFE, 0xE000, 12, 12, 24, 36) + items
+    structure = _examined(image(J2K, value, frames=3))
+    assert (structure.kind, structure.frames) == (Kind.DICOM, None)
+    assert structure.notes == ("the offset table does not fit the fragments",)
+
+
 @pytest.mark.parametrize("table", ["ExtendedOffsetTable", "ExtendedOffsetTableLengths"])
 def test_an_extended_table_that_does_not_fit_is_not_believed(image: Image, table: str) -> None:
     value, offsets, lengths = encapsulate_extended(FRAMES)
@@ -139,6 +148,14 @@ def test_a_value_shorter_than_its_matrix_is_damage(
     short = made(even - 2)
     assert short.kind is Kind.DAMAGED
     assert str(short.reason).endswith(f"expected {length}, found {even - 2}")
+
+
+def test_an_odd_value_is_noted(image: Image) -> None:
+    """A byte more than an odd matrix is the padding that DICOM asks for; more than an even one it is surplus."""
+    data = image()
+    at, length = surgery.value_at(data, (0x7FE0, 0x0010))
+    longer = data[: at - 4] + struct.pack("<L", length + 1) + data[at:] + b"x"
+    assert _examined(longer).notes == ("1 surplus bytes after the pixel matrix",)
 
 
 def test_frames_that_do_not_end_on_a_byte_are_not_listed(image: Image) -> None:

@@ -104,6 +104,13 @@ def test_a_wrong_group_length_is_noted(image: Callable[..., bytes]) -> None:
     assert examine(MemorySource(data[:132] + data[144:])).notes == ()
 
 
+def test_a_file_meta_alone_is_damaged(image: Callable[..., bytes]) -> None:
+    data = image()
+    end = surgery.meta_end(data)
+    reason = examine(MemorySource(data[:end])).reason
+    assert reason == f"no data set after the File Meta Information at offset {end}"
+
+
 def test_implicit_file_meta(image: Callable[..., bytes], element: Callable[..., bytes]) -> None:
     """Some writers encode group 0002 like the implicit data set after it."""
     data = image("1.2.840.10008.1.2")

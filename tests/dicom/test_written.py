@@ -57,7 +57,7 @@ def datasets(draw: st.DrawFn, depth: int = 3) -> Dataset:
     return ds
 
 
-@hypothesis_settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@hypothesis_settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data(), ds=datasets(), syntax=st.sampled_from(SYNTAXES))
 def test_what_pydicom_writes_is_whole_and_its_cuts_are_not(
     image: Callable[..., bytes], write: Callable[[Dataset], bytes], data: st.DataObject, ds: Dataset, syntax: str
@@ -81,5 +81,6 @@ def test_what_pydicom_writes_is_whole_and_its_cuts_are_not(
     assert select(head, tags) == {tag: plain(read[tag].value) for tag in tags}
     del read.PixelData
     assert attributes(head) == read
-    cut = data.draw(st.integers(0, len(file) - 1))
+    padding = syntax == DEFLATED  # the last byte of a deflated file may be there to make its length even
+    cut = data.draw(st.integers(0, len(file) - 1 - padding))
     assert examine(MemorySource(file[:cut])).kind is not Kind.DICOM

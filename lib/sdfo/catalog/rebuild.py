@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from dataclasses import replace as replace_fields
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, text
 from sqlalchemy.exc import IntegrityError
 
 from sdfo.catalog import copies, journal, marks, publish, quarantine, runs, san, tables
@@ -70,6 +70,8 @@ def rebuild(catalog: Catalog, store: Store, *, replace: bool = False) -> Rebuild
         with catalog.database.write() as conn:
             for path in paths:
                 replay.unknown(conn, path)
+    with catalog.database.write() as conn:
+        conn.execute(text("ANALYZE"))  # so many rows at once are no news to the planner for a while otherwise
     return replay.report(planned.keys() - found.keys(), rest)
 
 

@@ -1,6 +1,6 @@
 """Whether a file is whole: every declared length inside it, every sequence closed, no pixel missing.
 
-What counts as whole (issue of taste, settled here):
+What counts as whole:
 - Zero bytes after the last element, where pixel data was found, are padding, and noted. Anything else that is no
   element is damage, and so are zero bytes in a file without pixel data, which may be the unwritten rest of it.
 - A wrong group length in the File Meta Information, or a VR coding other than the transfer syntax says, is noted.

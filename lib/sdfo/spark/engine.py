@@ -27,7 +27,7 @@ from sdfo.nightly.job import Halt, Job, Verdict, answers, check_part, describer,
 MAP_BYTES = 128 * conf.MIB
 """Bytes of SAN files that one map task reads, at most: some seconds of work, so that a lost task costs little."""
 
-_CONFIG = {
+_CONFIG: dict[str, bool | float | int | str | None] = {
     "spark.speculation": "false",  # two tasks must not write one exam
     "spark.python.unix.domain.socket.enabled": "true",  # over TCP each task waits 40 ms for an acknowledgement
 }
@@ -68,7 +68,8 @@ class SparkEngine:
             yield merge_exam(_job(told), shared.value[exam], (d for _, d in described))
 
         files = [(exam, number) for exam, task in enumerate(tasks) for number in range(len(task.files))]
-        slices = max(context.defaultParallelism, sum(t.size for t in tasks) // MAP_BYTES)
+        workers = context.defaultParallelism
+        slices = workers * (1 + sum(t.size for t in tasks) // (MAP_BYTES * workers))  # none waits for the last one
         try:
             described = context.parallelize(files, min(slices, len(files))).mapPartitions(describe)
             found = described.partitionBy(len(tasks), int).mapPartitionsWithIndex(merge).collect()

@@ -1,0 +1,267 @@
+"""The cluster: started, awaited, harmed on purpose, mended, stopped.
+
+    with cluster(tmp_path) as hadoop:      # HDFS; the daemons die with this process
+        hadoop.start_yarn()
+        hadoop.datanodes[0].kill()
+        hadoop.mend()                      # every daemon is there and answers again
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sdfo.testing.hadoop import config, jars
+from sdfo.testing.hadoop.config import HOST, Ports
+from sdfo.testing.hadoop.daemons import Daemon, Home
+
+_PATIENCE = 120.0  # seconds until ready: 15 on two idle cores
+_YARN = ("nodemanager", "resourcemanager")  # in the order of stopping: a NodeManager ends its containers as it goes
+_TERM_SECONDS = 4.0  # a NodeManager is done with its containers in 2, and then waits 10 more for old logs
+_NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class NotReady(RuntimeError):
+    """A daemon ended, or did not become ready; its log's end is in the message."""
+
+
+class Cluster:
+    """`folder` holds everything: what lies there from an earlier start is taken up again, with the same ports if free."""
+
+    def __init__(self, folder: Path, *, datanodes: int = 3, bound: bool = True) -> None:
+        self.home = Home(folder.resolve(), jars.JARS)
+        self.count, self.bound = datanodes, bound
+        self.daemons: dict[str, Daemon] = {}
+
+    # ---- where it is
+
+    @property
+    def conf(self) -> Path:
+        """The HADOOP_CONF_DIR."""
+        return self.home.conf
+
+    @property
+    def url(self) -> str:
+        return f"hdfs://{HOST}:{self.ports.namenode}"
+
+    @property
+    def web(self) -> str:
+        """The NameNode's HTTP address: its pages, WebHDFS, JMX."""
+        return f"http://{HOST}:{self.ports.namenode_http}"
+
+    @property
+    def resource_web(self) -> str:
+        return f"http://{HOST}:{self.ports.resource_http}"
+
+    @property
+    def namenode(self) -> Daemon:
+        return self.daemons["namenode"]
+
+    @property
+    def datanodes(self) -> list[Daemon]:
+        return [daemon for name, daemon in self.daemons.items() if name.startswith("datanode")]
+
+    @property
+    def yarn(self) -> bool:
+        return _YARN[0] in self.daemons
+
+    def address(self, number: int) -> str:
+        """Where a DataNode takes data, as the NameNode names it."""
+        return f"{HOST}:{self.ports.datanodes[number][0]}"
+
+    # ---- starting
+
+    def start(self, *, yarn: bool = False) -> None:
+        """Everything, up to ready."""
+        self.home.folder.mkdir(parents=True, exist_ok=True)
+        self.ports = self._ports()
+        config.write(self.home.folder, self.ports, jars.gather())
+        if yarn:
+            self._begin_yarn()  # comes up while the rest does
+        if not (self.home.folder / "namenode" / "current").exists():
+            done = self.home.run("namenode", "-format", "-nonInteractive")
+            if done.returncode != 0:
+                raise NotReady(f"the NameNode could not be formatted:\n{done.stderr[-3000:]}")
+        self._begin("namenode", "namenode")
+        self._await(self._namenode_answers)  # a DataNode that knocks earlier sleeps for 5 s
+        for number in range(self.count):
+            self._begin_datanode(number)
+        self._await(self.healthy)
+        if yarn:
+            self._await(self._yarn_answers)
+
+    def _ports(self) -> Ports:
+        file = self.home.folder / "ports.json"
+        ports = Ports.load(file) if file.exists() else Ports.free(self.count)
+        if len(ports.datanodes) != self.count or not ports.all_free():
+            ports = Ports.free(self.count)
+        ports.dump(file)
+        return ports
+
+    def start_yarn(self) -> None:
+        """ResourceManager and NodeManager too, up to ready; nothing if they are there."""
+        if not self.yarn:
+            self._begin_yarn()
+            self._await(self._yarn_answers)
+
+    def _begin_yarn(self) -> None:
+        for name in _YARN:
+            self._begin(name, name)
+
+    def _begin_datanode(self, number: int) -> None:
+        folder = self.home.folder / f"datanode-{number}"
+        folder.mkdir(exist_ok=True, mode=0o700)
+        named = zip(("address", "http.address", "ipc.address"), self.ports.datanodes[number], strict=True)
+        options = [f"-Ddfs.datanode.{name}={HOST}:{port}" for name, port in named]
+        self._begin(folder.name, "datanode", f"-Ddfs.datanode.data.dir={folder.as_uri()}", *options)
+
+    def _begin(self, name: str, word: str, *arguments: str) -> None:
+        self.daemons[name] = Daemon(self.home, name, word, arguments, self.bound)
+        self.daemons[name].start()
+
+    # ---- asking it
+
+    def jmx(self, bean: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.ask(f"{self.web}/jmx?qry={bean}")["beans"][0]
+        return found
+
+    @staticmethod
+    def ask(url: str) -> Any:
+        with _NO_PROXY.open(url, timeout=5) as answer:
+            return json.load(answer)
+
+    def _namenode_answers(self) -> bool:
+        return bool(self.jmx("Hadoop:service=NameNode,name=NameNodeInfo")["Version"])
+
+    def healthy(self) -> bool:
+        """The NameNode serves, and every DataNode has spoken to it since that one's last start."""
+        info = self.jmx("Hadoop:service=NameNode,name=NameNodeInfo")
+        live = {node["xferaddr"]: node["lastContact"] for node in json.loads(info["LiveNodes"]).values()}
+        ages = [time.monotonic() - max(node.started, self.namenode.started) for node in self.datanodes]
+        silent = [live.get(self.address(n), age) for n, age in enumerate(ages)]
+        return info["Safemode"] == "" and all(quiet < min(age, 3) for quiet, age in zip(silent, ages, strict=True))
+
+    def _yarn_answers(self) -> bool:
+        return bool(self.ask(f"{self.resource_web}/ws/v1/cluster/metrics")["clusterMetrics"]["activeNodes"] >= 1)
+
+    def live(self) -> int:
+        """How many DataNodes the NameNode takes for living."""
+        return int(self.jmx("Hadoop:service=NameNode,name=FSNamesystemState")["NumLiveDataNodes"])
+
+    def holders(self, path: str) -> list[int]:
+        """The DataNodes with a replica of the first block of the file at the absolute `path`, in no order."""
+        user = f"user.name={os.environ.get('HADOOP_USER_NAME', 'root')}"
+        found = self.ask(f"{self.web}/webhdfs/v1{path}?op=GETFILEBLOCKLOCATIONS&{user}")
+        names = found["BlockLocations"]["BlockLocation"][0]["names"]
+        return sorted(n for n in range(self.count) if self.address(n) in names)
+
+    # ---- harm and repair
+
+    def safe_mode(self, on: bool) -> None:
+        done = self.home.run("dfsadmin", "-safemode", "enter" if on else "leave")
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr[-3000:])
+
+    def mend(self) -> None:
+        """Wake every daemon that hangs, start every one that is gone, and wait until all is well."""
+        for daemon in self.daemons.values():
+            daemon.signal(signal.SIGCONT)
+            if not daemon.alive:
+                daemon.start()
+        self._await(self._namenode_answers)
+        if self.jmx("Hadoop:service=NameNode,name=NameNodeInfo")["Safemode"]:
+            self.safe_mode(False)
+        self._await(self.healthy)
+
+    def _await(self, ready: Callable[[], bool]) -> None:
+        until = time.monotonic() + _PATIENCE
+        while not self._true(ready):
+            for daemon in self.daemons.values():
+                if not daemon.alive:
+                    raise NotReady(f"{daemon.name} ended:\n{daemon.last_words()}")
+            if time.monotonic() > until:
+                raise NotReady(f"not ready in {_PATIENCE:.0f} s: see {self.home.folder / 'logs'}")
+            time.sleep(0.2)
+
+    @staticmethod
+    def _true(ready: Callable[[], bool]) -> bool:
+        try:
+            return ready()
+        except (OSError, LookupError, ValueError):  # not there yet, or not all of it
+            return False
+
+    # ---- the end
+
+    def stop(self) -> None:
+        """SIGTERM, YARN first, then SIGKILL; then whatever its containers left behind."""
+        order = sorted(self.daemons.values(), key=lambda daemon: daemon.name not in _YARN)
+        for daemon in order:
+            daemon.signal(signal.SIGCONT)
+            daemon.signal(signal.SIGTERM)
+        until = time.monotonic() + _TERM_SECONDS
+        for daemon in order:
+            if not daemon.wait(max(0.0, until - time.monotonic())):
+                daemon.kill()
+        for pid in self._orphans():
+            os.kill(pid, signal.SIGKILL)
+
+    def _orphans(self) -> Iterator[int]:
+        """Processes that carry this cluster's HADOOP_CONF_DIR and work in one of its containers."""
+        mark = str(self.home.folder / "containers")
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    if os.readlink(entry / "cwd").startswith(mark):
+                        yield int(entry.name)
+                except OSError:
+                    continue
+
+    # ---- for a later process
+
+    def record(self) -> None:
+        """Write down the processes, so that another one can `recorded` and stop them."""
+        known = {d.name: [d.word, list(d.arguments), d.pid] for d in self.daemons.values()}
+        (self.home.folder / "daemons.json").write_text(json.dumps(known))
+
+    @classmethod
+    def recorded(cls, folder: Path) -> Cluster | None:
+        """The cluster that was recorded in `folder`; None if there is none, or nothing of it lives."""
+        file = folder.resolve() / "daemons.json"
+        if not file.exists():
+            return None
+        found = cls(folder, bound=False)
+        for name, (word, arguments, pid) in json.loads(file.read_text()).items():
+            found.daemons[name] = Daemon(found.home, name, word, arguments, False, pid)
+        found.ports = Ports.load(found.home.folder / "ports.json")
+        found.count = len(found.ports.datanodes)
+        return found if any(daemon.alive for daemon in found.daemons.values()) else None
+
+
+@contextmanager
+def cluster(folder: Path, *, datanodes: int = 3, yarn: bool = False) -> Iterator[Cluster]:
+    """A cluster of one's own, gone afterwards with all it stored. Started anew where another took one of its ports."""
+    tries = 3
+    while True:
+        hadoop = Cluster(folder, datanodes=datanodes)
+        tries -= 1
+        try:
+            hadoop.start(yarn=yarn)
+            break
+        except BaseException as error:
+            hadoop.stop()
+            if not tries or "Address already in use" not in str(error):
+                raise
+            shutil.rmtree(folder)
+    try:
+        yield hadoop
+    finally:
+        hadoop.stop()
+        shutil.rmtree(folder, ignore_errors=True)

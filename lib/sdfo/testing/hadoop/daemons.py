@@ -1,0 +1,135 @@
+"""One daemon, or one command: a `java` process with the cluster's configuration."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_HDFS, _YARN = "org.apache.hadoop.hdfs", "org.apache.hadoop.yarn"
+CLASSES = {
+    "namenode": f"{_HDFS}.server.namenode.NameNode",
+    "datanode": f"{_HDFS}.server.datanode.DataNode",
+    "resourcemanager": f"{_YARN}.server.resourcemanager.ResourceManager",
+    "nodemanager": f"{_YARN}.server.nodemanager.NodeManager",
+    "fs": "org.apache.hadoop.fs.FsShell",
+    "fsck": f"{_HDFS}.tools.DFSck",
+    "dfsadmin": f"{_HDFS}.tools.DFSAdmin",
+    "haadmin": f"{_HDFS}.tools.DFSHAAdmin",
+    "jar": "org.apache.hadoop.util.RunJar",
+    "job": "org.apache.hadoop.mapred.JobClient",
+    "application": f"{_YARN}.client.cli.ApplicationCLI",
+    "logs": f"{_YARN}.client.cli.LogsCLI",
+    "version": "org.apache.hadoop.util.VersionInfo",
+}
+"""What comes after `hadoop`, `hdfs` or `yarn` on a command line → the class that does it."""
+HEAP_MIB = {"namenode": 128, "datanode": 96, "resourcemanager": 160, "nodemanager": 128}
+_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Xss512k", "-Djava.net.preferIPv4Stack=true")
+INSTALL = "apt-get install openjdk-17-jre-headless"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where a cluster lies: `folder` with conf/, classes/ and logs/, and the jars."""
+
+    folder: Path
+    jars: Path
+
+    @property
+    def conf(self) -> Path:
+        return self.folder / "conf"
+
+    def environ(self) -> dict[str, str]:
+        """For a daemon or a command. The superuser is whoever starts the NameNode, whatever HADOOP_USER_NAME says."""
+        own = {name: value for name, value in os.environ.items() if name != "HADOOP_USER_NAME"}
+        return {**own, "HADOOP_CONF_DIR": str(self.conf), "MALLOC_ARENA_MAX": "2"}
+
+    def java(self, word: str, *arguments: str) -> list[str]:
+        """The command line for `hadoop WORD ARGUMENTS…`; a word that is none is taken for a class."""
+        path = ":".join((str(self.conf), str(self.folder / "classes"), f"{self.jars}/*"))
+        lead = ("application",) if word == "application" else ()  # this class wants its own name once more
+        heap = f"-Xmx{HEAP_MIB.get(word, 256)}m"
+        home = f"-Dhadoop.home.dir={self.folder}"
+        return [_java(), heap, *_JVM, home, "-cp", path, CLASSES.get(word, word), *lead, *arguments]
+
+    def run(self, word: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command of Hadoop, to its end: about a second, and a JVM."""
+        return subprocess.run(self.java(word, *arguments), env=self.environ(), capture_output=True, text=True)
+
+
+def _java() -> str:
+    home = os.environ.get("JAVA_HOME")
+    found = str(Path(home, "bin", "java")) if home else shutil.which("java")
+    if found is None or not os.access(found, os.X_OK):
+        raise FileNotFoundError(f"there is no Java here: {INSTALL}")
+    return found
+
+
+@dataclass
+class Daemon:
+    """`bound`: it dies with the thread that started it, also when that is killed (PR_SET_PDEATHSIG)."""
+
+    home: Home
+    name: str
+    word: str
+    arguments: Sequence[str] = ()
+    bound: bool = True
+    pid: int = 0
+    started: float = 0.0
+    _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def log(self) -> Path:
+        return self.home.folder / "logs" / f"{self.name}.log"
+
+    def start(self) -> None:
+        command = self.home.java(self.word, *self.arguments)
+        if self.bound:
+            command = ["setpriv", "--pdeathsig", "KILL", "--", *command]
+        with open(self.log, "ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                env=self.home.environ(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.pid, self.started = self._process.pid, time.monotonic()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is there, and is this daemon: a number is given again to another process."""
+        if self._process is not None:
+            return self._process.poll() is None
+        try:
+            command = Path(f"/proc/{self.pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            return False
+        return f"-Dhadoop.home.dir={self.home.folder}".encode() in command
+
+    def signal(self, number: int) -> None:
+        if self.alive:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until it is gone."""
+        self.signal(signal.SIGKILL)
+        self.wait(10)
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it has ended within `seconds`."""
+        until = time.monotonic() + seconds
+        while self.alive:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def last_words(self) -> str:
+        return self.log.read_text(errors="replace")[-3000:] if self.log.exists() else ""
