@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench import conversion, heads, machine, memory, reading, speedup
+from bench.page import page
 from bench.place import Place, place
 from bench.rows import Row
 from bench.sizes import QUICK, Sizes
@@ -43,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
     if words.json:
         words.json.write_text(as_json(rows) + "\n")
     if words.markdown:
-        words.markdown.write_text(machine.page(shown))
+        words.markdown.write_text(page(shown, sizes, reading.IMAGES))
     return 0
 
 

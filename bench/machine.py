@@ -8,15 +8,6 @@ import re
 import time
 from pathlib import Path
 
-_PAGE = """# Benchmarks
-
-Written by `make bench ARGS='--markdown docs/benchmarks.md'`. In each row, "ours : reference" names the two sides. Rows in
-seconds give our speed as a share of the reference's (1 is as fast); the others our cost as a multiple of it. All numbers are
-medians over the rounds; the two sides took turns.
-
-{}
-"""
-
 
 def described(folder: Path) -> str:
     """One paragraph: date, processor, cores, memory, file system, and how busy the machine was with other things."""
@@ -25,13 +16,9 @@ def described(folder: Path) -> str:
     sha = ", SHA instructions" if _first(r"\b(sha_ni|sha2)\b", "/proc/cpuinfo") else ""
     return (
         f"{time.strftime('%Y-%m-%d %H:%M')} · {os.cpu_count()} cores ({cpu}{sha}), {memory:.0f} GB · "
-        f"{_file_system(folder)} · Linux {platform.release()} · Python {platform.python_version()} · "
+        f"{_file_system(folder)} · {platform.system()} · Python {platform.python_version()} · "
         f"load at the start {os.getloadavg()[0]:.1f}"
     )
-
-
-def page(shown: str) -> str:
-    return _PAGE.format(shown.strip())
 
 
 def _first(pattern: str, path: str) -> str | None:

@@ -15,7 +15,7 @@ from bench.sizes import Sizes
 from sdfo.model import Extent
 from sdfo.sdicom import Part
 
-_IMAGES = 100
+IMAGES = 100
 """Images read in one turn, spread over the exam."""
 
 
@@ -43,8 +43,8 @@ class _Reader:
 
     def __init__(self, part: Part, fd: int) -> None:
         self._part, self._fd = part, fd
-        step = max(1, len(part.records) // _IMAGES)
-        records = part.records[::step][:_IMAGES]
+        step = max(1, len(part.records) // IMAGES)
+        records = part.records[::step][:IMAGES]
         self._sops = [record.sop or "" for record in records]
         self._places: list[Extent] = [part.extent(record) for record in records]
 

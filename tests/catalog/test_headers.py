@@ -120,6 +120,15 @@ def test_a_series_of_one_large_file_is_described_from_that_file(store: LocalStor
     store.stat(made.instances[0].path)
 
 
+def test_a_damaged_file_is_not_asked_first(store: LocalStore) -> None:
+    """Whole files of a series speak for it, whatever their names; a damaged one where there is no other."""
+    (image,), (cut,) = IMAGE.images(1), Series("CT", 7, 16, date="20300101").images(1)
+    both = read(store, write_part(store, IMAGE.study_uid, b"e", {b"a": cut[:-9], b"b": image}))
+    assert both.attributes.date == "20240102"
+    alone = read(store, write_part(store, IMAGE.study_uid, b"e", {b"a": cut[:-9]}))
+    assert (alone.attributes.date, alone.attributes.series[0].modality) == ("20300101", "CT")
+
+
 def test_nothing_but_notes_has_no_attributes(store: LocalStore) -> None:
     """A folder's leftovers, archived under a UID of the study they lay with."""
     made = read(store, write_part(store, "1.2.3", b"e", {b"Thumbs.db": b"x"}))

@@ -155,6 +155,10 @@ def _decisions(archive: Archive) -> None:
     note = QuarantineNote("unreadable", b"\xfe", 7, None, FileStamp(b"\xfe", 1, 2, 3))
     catalog.open_quarantine("run-1", note, study=None, folder_id=folder_id)
     catalog.open_quarantine("run-1", QuarantineNote("engine"), study="9.9", folder_id=None)
+    unreadable = QuarantineNote("permission denied", b"4", kind="unreadable")
+    catalog.open_quarantine("run-1", unreadable, study=None, folder_id=folder_id)
+    archive.publish(archive.part(b"late", {b"4": next(CT.images(1, 9))}, CT.study_uid))
+    assert [row.name for row in catalog.quarantine("archived")] == [b"4"]
 
 
 def test_all_tables_are_equal(archive: Archive, new_url: Callable[[], str]) -> None:
@@ -163,7 +167,7 @@ def test_all_tables_are_equal(archive: Archive, new_url: Callable[[], str]) -> N
     before = contents(archive.catalog)
     assert all(before.values()), "a table without a row proves nothing"
     again, report = rebuilt(archive, new_url)
-    assert (report.parts, report.unknown, report.missing, report.refused) == (3, (), (), ())
+    assert (report.parts, report.unknown, report.missing, report.refused) == (4, (), (), ())
     assert report.lines == len(list(journal.read(archive.store)))
     after = contents(again)
     for name, expected in before.items():
@@ -267,6 +271,18 @@ def test_a_dead_transaction_that_was_not_repeated_yields(archive: Archive, new_u
     again, report = rebuilt(archive, new_url)
     assert report.unknown == (first.path,)
     assert [part.check for part in again.parts(CT.study_uid)] == [second.check, first.check]
+    again.close()
+
+
+def test_a_decision_that_was_written_twice_is_one(archive: Archive, new_url: Callable[[], str]) -> None:
+    """The command died between journal and commit, and was given again."""
+    a_busy_archive(archive)
+    before = contents(archive.catalog)
+    decisions = [line for _, line in journal.read(archive.store) if line["what"] == "decision"]
+    assert {line["decision"] for line in decisions} == {"accepted", "released", "archived"}
+    journal.append(archive.store, datetime.now(UTC), 0, decisions)
+    again, _ = rebuilt(archive, new_url)
+    assert contents(again)["quarantine"] == before["quarantine"]
     again.close()
 
 

@@ -38,7 +38,7 @@ class Origin:
     ordinal: int | None = None
     verified: bool = True
     opens: bool = True
-    """Whether damaged records and conflicts open quarantine entries; in a rebuild the journal holds them."""
+    """Whether quarantine entries are opened, and closed, by what the part holds; in a rebuild the journal says it."""
 
 
 def publish(

@@ -19,6 +19,7 @@ from sdfo.errors import Conflict, NotFound
 from sdfo.model import FileStamp
 
 Decision = Literal["accepted", "released", "archived"]
+CLOSED = ("accepted", "released", "archived")
 """The first two are a person's; `archived` closes what was set aside because it could not be archived that night."""
 
 PART = "part"
@@ -122,13 +123,20 @@ def close_archived(conn: Connection, study: str, files: set[tuple[int, bytes]], 
 
 
 def find(
-    conn: Connection, study: str | None, folder_id: int | None, note: QuarantineNote, states: Sequence[str]
+    conn: Connection,
+    study: str | None,
+    folder_id: int | None,
+    note: QuarantineNote,
+    states: Sequence[str],
+    opened: datetime | None = None,
 ) -> int | None:
-    """The entry of this file, or of this exam where the note names no file, in one of these states."""
+    """The entry of this file, or of this exam where the note names no file, in one of these states; if given, opened then."""
     same = [_ENTRY.folder_id.is_not_distinct_from(folder_id), _ENTRY.name == note.name, _ENTRY.reason == note.reason]
     same += [_ENTRY[column].is_not_distinct_from(value) for column, value in _stamp(note.stamp).items()]
     if not note.name:
         same.append(_ENTRY.study.is_not_distinct_from(study))
+    if opened is not None:
+        same.append(_ENTRY.opened == opened)
     found = conn.execute(select(_ENTRY.id).where(*same, _ENTRY.state.in_(states))).scalar()
     return None if found is None else int(found)
 

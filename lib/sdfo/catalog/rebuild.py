@@ -22,7 +22,7 @@ from sdfo.catalog.entries import FileMark, PartEntry
 from sdfo.catalog.headers import entry_of
 from sdfo.catalog.journal import Line, as_name, moment
 from sdfo.catalog.publish import Origin
-from sdfo.catalog.quarantine import note_of
+from sdfo.catalog.quarantine import CLOSED, note_of
 from sdfo.catalog.runs import StepRow
 from sdfo.errors import CatalogError, LeaseHeld, SdfoError
 from sdfo.model import FileStamp, Tier
@@ -191,11 +191,13 @@ def _quarantine(conn: Connection, line: Line) -> None:
 
 
 def _decision(conn: Connection, line: Line) -> None:
-    _quarantine(conn, line)  # opened by a rebuild, it has no line of its own
-    entry_id = quarantine.find(conn, line["study"], _folder_id(conn, line), note_of(line), ("open",))
-    decided = moment(line["decided"])
-    if entry_id is not None and decided is not None:
-        quarantine.resolve(conn, entry_id, line["decision"], decided)
+    """Close the entry, unless this very line was replayed before. One opened by a rebuild has no line of its own."""
+    about = (line["study"], _folder_id(conn, line), note_of(line))
+    if quarantine.find(conn, *about, CLOSED, opened=_at(line)) is None:
+        _quarantine(conn, line)
+        entry_id = quarantine.find(conn, *about, ("open",))
+        if entry_id is not None:
+            quarantine.resolve(conn, entry_id, line["decision"], datetime.fromisoformat(line["decided"]))
 
 
 def _folder_id(conn: Connection, line: Line) -> int | None:

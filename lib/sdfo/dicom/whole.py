@@ -47,7 +47,7 @@ def examine(source: ByteSource) -> Structure:
         reason,
         facts.transfer_syntax,
         sop_class(facts),
-        sop_instance(facts),
+        None if kind is Kind.OTHER else sop_instance(facts),  # a DICOMDIR is no instance of anything
         facts.texts.get(SERIES) or None,
         facts.texts.get(STUDY) or None,
         facts.texts.get(STUDY_DATE) or None,

@@ -1,0 +1,67 @@
+"""The client's errors as ours. It tells most of them as text: the Java class of the NameNode's exception, and its message."""
+
+from __future__ import annotations
+
+import re
+
+from sdfo.errors import Exists, Missing, Postponed, SdfoError, StoreError, Unavailable
+from sdfo.stores.hdfs.calls import Late
+
+_RPC = re.compile(r'\w*RPCError\("[\w.$]*?(\w+)", "(.*)', re.DOTALL)
+_IS_A_FILE = "(is not a directory)"
+_SAFE_MODE = re.compile(r"safe ?mode", re.IGNORECASE)
+_REFUSED = {
+    "AccessControlException": "permission denied",
+    "AuthorizationException": "permission denied",
+    "NSQuotaExceededException": "the quota of names is used up",
+    "DSQuotaExceededException": "the quota of bytes is used up",
+    "QuotaByStorageTypeExceededException": "the quota of bytes is used up",
+}
+_KERBEROS = ("GSSAPIError", "NoSASLMechanism", "SASLError")
+
+
+def translated(error: BaseException, path: str, *, late: float = 0.0) -> SdfoError:
+    """What to raise from `error`. `late`: the deadline that a `Late` missed."""
+    text = first_line(error)
+    kind, said = _rpc(str(error))
+    match error:
+        case SdfoError():
+            return error
+        case Late():
+            return Unavailable(f"no answer within {late:g} s", path=path)
+        case FileExistsError():
+            return Exists("already there", path=path)
+        case FileNotFoundError() | IsADirectoryError():
+            return Missing("not there", path=path)
+    if kind == "SafeModeException" or (kind and _SAFE_MODE.search(said)):
+        return Postponed(
+            "the NameNode is in safe mode: it takes no change", path=path, next_command="hdfs dfsadmin -safemode get"
+        )
+    if kind and _IS_A_FILE in said:
+        return Missing("not there: a part of the path is a file", path=path)
+    if kind in _REFUSED:
+        return StoreError(_REFUSED[kind], path=path)
+    if text.startswith(_KERBEROS):
+        return StoreError(f"Kerberos: {text}", path=path, next_command="klist")
+    if text.startswith("InvalidArgument"):
+        return StoreError(f"HADOOP_CONF_DIR does not fit the URL: {text}", path=path)
+    return Unavailable(text or type(error).__name__, path=path)
+
+
+def onto_folder(error: BaseException) -> bool:
+    """Whether a rename was refused because the target is a folder."""
+    return "must both be directories" in str(error)
+
+
+def first_line(error: BaseException) -> str:
+    """Without the Java stack that follows it."""
+    kind, said = _rpc(str(error))
+    return f"{kind}: {said}" if kind else str(error).partition("\n")[0]
+
+
+def _rpc(text: str) -> tuple[str, str]:
+    """The simple name of the NameNode's exception and its first line; empty if this is none."""
+    found = _RPC.match(text)
+    if found is None:
+        return "", ""
+    return found[1], found[2].partition("\\n")[0].rstrip('")')

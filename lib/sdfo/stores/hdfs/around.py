@@ -1,0 +1,108 @@
+"""Another way to a file's bytes: WebHDFS, from every DataNode that holds them at once; the first to give them wins.
+
+Which node hangs is not known (a stopped process still takes connections), so none is waited for. Needs a cluster without
+Kerberos: else hdfs-native's own way to the next replica has to do, which it takes in two thirds of the deadline at most.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from sdfo.errors import Missing, Unavailable
+from sdfo.stores.hdfs import site
+from sdfo.stores.hdfs.calls import Late, Race
+
+_open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open  # a cluster is not behind a web proxy
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which file is meant, whatever lies at its name by now. `modified`: milliseconds."""
+
+    path: str
+    size: int
+    modified: int
+
+
+def read(url: str, file: Identity, offset: int, length: int, until: float) -> bytes:
+    """Exactly these bytes, by the monotonic clock's `until`; `Unavailable` if they cannot be had."""
+    where = site.site()
+    if where.kerberos:
+        raise Unavailable("there is no other way to read with Kerberos", path=file.path)
+    failed = ""
+    for web in where.web(url):
+        try:
+            return _Web(web, until).read(file, offset, length)
+        except (OSError, ValueError, LookupError, Late) as error:  # one of two NameNodes is on standby: ask the next
+            failed = type(error).__name__
+    raise Unavailable(f"the NameNode's web server gives no other way ({failed})", path=file.path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Web:
+    base: str
+    until: float
+
+    def read(self, file: Identity, offset: int, length: int) -> bytes:
+        inode = self._inode(file)
+        ask = partial(self._ask, inode, "GETFILEBLOCKLOCATIONS", offset=offset, length=length)
+        pieces = []
+        for block in ask()["BlockLocations"]["BlockLocation"]:
+            start, end = max(offset, block["offset"]), min(offset + length, block["offset"] + block["length"])
+            if start < end:
+                pieces.append(self._block(inode, block["names"], start, end - start))
+        data = b"".join(pieces)
+        if len(data) != length:
+            raise Unavailable("fewer bytes than asked for", path=file.path, expected=length, found=len(data))
+        return data
+
+    def _inode(self, file: Identity) -> str:
+        """The file's path by number, which no rename touches (HDFS's /.reserved/.inodes)."""
+        found = self._ask(file.path, "GETFILESTATUS")["FileStatus"]
+        if (found["length"], found["modificationTime"]) != (file.size, file.modified):
+            raise Missing("another file lies there now", path=file.path)
+        return f"/.reserved/.inodes/{found['fileId']}"
+
+    def _block(self, inode: str, names: list[str], offset: int, length: int) -> bytes:
+        race = Race[bytes]()
+        for name in names:
+            others = ",".join(other for other in names if other != name)
+            race.begin(partial(self._from_node, inode, offset, length, others))
+        return race.first(self.until)[0]
+
+    def _from_node(self, inode: str, offset: int, length: int, others: str) -> bytes:
+        words = {"offset": offset, "length": length, "noredirect": "true"}
+        given = self._ask(inode, "OPEN", **words | ({"excludedatanodes": others} if others else {}))
+        with self._get(given["Location"]) as answer:
+            data: bytes = answer.read(length + 1)
+        if len(data) != length:
+            raise ValueError("not the bytes that were asked for")
+        return data
+
+    def _ask(self, path: str, operation: str, **words: object) -> Any:
+        query = urlencode({"op": operation, "user.name": site.user(), **words})
+        with self._get(f"{self.base}/webhdfs/v1{quote(path)}?{query}") as answer:
+            return json.load(answer)
+
+    def _get(self, url: str) -> Any:
+        return _open(url, timeout=max(0.1, self.until - time.monotonic()))
+
+
+def capacity(url: str, seconds: float) -> tuple[int, int]:
+    """Bytes free and in all, of all disks together, as a NameNode counts them; each replica takes its own."""
+    for web in site.site().web(url):
+        try:
+            with _open(f"{web}/jmx?qry=Hadoop:service=NameNode,name=FSNamesystemState", timeout=seconds) as answer:
+                state = json.load(answer)["beans"][0]
+            return int(state["CapacityRemaining"]), int(state["CapacityTotal"])
+        except (OSError, ValueError, LookupError):
+            continue
+    raise Unavailable(f"no NameNode's web server answers: {', '.join(site.site().web(url))}")

@@ -1,0 +1,83 @@
+"""One client per process, made when it is first needed.
+
+A client holds threads and connections, which do not cross a fork: used in a child it hangs. So a child makes its own, and
+never lets go of the one it inherited, for that would wait for threads which are not there.
+
+One thing is shared by all clients of a process: connections to DataNodes, kept for three seconds after a read
+(DATANODE_CACHE in hdfs-native). A child inherits these too, and would read its parent's answers. It waits until they have
+expired before its first read.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+import time
+from dataclasses import dataclass
+
+from hdfs_native import Client
+
+_EXPIRED_SECONDS = 3.5
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What decides what a client does."""
+
+    url: str
+    deadline: float
+    conf_dir: str | None
+    user: str | None
+
+
+class _Process:
+    """This process's clients. `readable_at`: the monotonic time from which inherited connections are out of the way."""
+
+    def __init__(self, readable_at: float = 0.0) -> None:
+        self.clients: dict[Key, Client] = {}
+        self.lock = threading.Lock()
+        self.readable_at = readable_at
+
+
+_here = _Process()
+
+
+def _forked() -> None:
+    global _here
+    inherited, _here = _here, _Process(_here.readable_at)
+    if inherited.clients:
+        _here.readable_at = time.monotonic() + _EXPIRED_SECONDS
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))  # never freed, not even when the process ends
+
+
+os.register_at_fork(after_in_child=_forked)
+
+
+def client(url: str, deadline: float) -> Client:
+    """The client for the cluster at `url`. Nothing is contacted yet."""
+    key = Key(url, deadline, os.environ.get("HADOOP_CONF_DIR"), os.environ.get("HADOOP_USER_NAME"))
+    with _here.lock:
+        if key not in _here.clients:
+            _here.clients[key] = Client(url or None, _patience(deadline))
+        return _here.clients[key]
+
+
+def _patience(deadline: float) -> dict[str, str]:
+    """The client's own patience, such that it gives up before we do: what goes on after our deadline, nobody awaits.
+
+    A DataNode may be asked four times (two kept connections, a new one, and once more after it stalled); a NameNode that
+    refuses connections 15 times.
+    """
+    milliseconds = deadline * 1000
+    return {
+        "dfs.client.socket-timeout": f"{milliseconds / 6:.0f}",
+        "dfs.client.failover.max.attempts": "15",
+        "dfs.client.failover.sleep.base.millis": f"{milliseconds / 80:.0f}",
+        "dfs.client.failover.sleep.max.millis": f"{milliseconds / 20:.0f}",
+    }
+
+
+def await_readable() -> None:
+    """Before the first read in a forked process."""
+    time.sleep(max(0.0, _here.readable_at - time.monotonic()))

@@ -1,0 +1,147 @@
+"""The store: what it promises, in calls of the client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from operator import attrgetter
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from hdfs_native import Client, FileStatus, FileWriter, WriteOptions
+
+from sdfo.conf import MIB, Hdfs
+from sdfo.errors import Exists, Missing, SettingsError, StoreError, Unavailable
+from sdfo.stores.anew import anew
+from sdfo.stores.base import Sink, Source, Stat, Store, checked
+from sdfo.stores.hdfs import around, clients, site
+from sdfo.stores.hdfs.around import Identity
+from sdfo.stores.hdfs.answers import onto_folder, translated
+from sdfo.stores.hdfs.calls import Failed, Late, Race
+from sdfo.stores.hdfs.sink import HdfsSink
+from sdfo.stores.hdfs.source import HdfsSource
+
+T = TypeVar("T")
+
+_FILE, _PRIVATE_FILE, _FOLDER, _PRIVATE_FOLDER = 0o640, 0o600, 0o750, 0o700
+_OTHERS = 0o077
+_TRIES = 50
+"""How often a folder is made for a name, where others take it away again as it empties."""
+
+
+class HdfsStore(Store):
+    """`url`: hdfs://host:port/folder, hdfs://service/folder, or hdfs:///folder on fs.defaultFS."""
+
+    def __init__(self, url: str, settings: Hdfs | None = None) -> None:
+        parts = urlsplit(url)
+        self._top = parts.path.rstrip("/")
+        if parts.query or parts.fragment:
+            raise SettingsError("an hdfs URL has a host and a path", found=url)
+        if self._top:
+            checked(self._top.removeprefix("/"))
+        self._cluster = f"hdfs://{parts.netloc}" if parts.netloc else ""
+        self.url = f"{self._cluster or 'hdfs://'}{self._top or '/'}"
+        self._settings = settings or Hdfs(root=url)
+
+    @property
+    def deadline(self) -> float:
+        """Seconds."""
+        return self._settings.deadline_seconds
+
+    @property
+    def write_retry_seconds(self) -> float:
+        return self._settings.write_retry_seconds
+
+    @property
+    def client(self) -> Client:
+        """This process's."""
+        return clients.client(self._cluster, self.deadline)
+
+    def at(self, path: str) -> str:
+        """The absolute path on HDFS."""
+        return f"{self._top}/{checked(path)}"
+
+    def call(self, path: str, work: Callable[[], T]) -> T:
+        """What `work` gives, in another thread, by the deadline; errors as ours, of `path`."""
+        race = Race[T]()
+        race.begin(work)
+        try:
+            return race.first(race.began + self.deadline)[0]
+        except Late as late:
+            raise translated(late, path, late=self.deadline) from None
+        except Failed:
+            error = race.failures[0]
+            raise translated(error, path) from error
+
+    # ---- files
+
+    def create(self, path: str, *, private: bool = False) -> Sink:
+        at = self.at(path)
+        options = WriteOptions(
+            block_size=self._settings.block_mib * MIB,
+            permission=_PRIVATE_FILE if private else _FILE,
+            overwrite=False,
+            create_parent=False,  # true would make folders for everybody to read
+        )
+
+        def work() -> FileWriter:
+            return self._in_folder(at, lambda: self.client.create(at, options))
+
+        return HdfsSink(self, path, self.call(path, work))
+
+    def _in_folder(self, at: str, work: Callable[[], T], needed: str | None = None) -> T:
+        """`work`, which needs the folder that `at` lies in, and the file `needed`: FileNotFoundError if that is gone."""
+        for _ in range(_TRIES):
+            try:
+                return work()
+            except FileNotFoundError:
+                if needed is not None:
+                    self.client.get_file_info(needed)
+                self.client.mkdirs(_parent(at), _FOLDER, create_parent=True)
+        raise Unavailable("its folder is taken away again and again")
+
+    def open(self, path: str) -> Source:
+        at = self.at(path)
+
+        def work() -> HdfsSource:
+            reader, status = self.client.read(at), self.client.get_file_info(at)
+            if len(reader) != status.length:
+                raise Unavailable("the file is being written", path=path, expected=status.length, found=len(reader))
+            return HdfsSource(self, Identity(at, status.length, status.modification_time), path, reader)
+
+        return self.call(path, work)
+
+    def stat(self, path: str) -> Stat:
+        at = self.at(path)
+        status = self.call(path, lambda: self.client.get_file_info(at))
+        if status.isdir:
+            raise Missing("not a file", path=path)
+        return _stat(path, status)
+
+    def delete(self, path: str) -> None:
+        at = self.at(path)
+        self.stat(path)  # a folder would go too, if it is empty
+        if not self.call(path, lambda: self.client.delete(at, False)):
+            raise Missing("not there", path=path)
+        self._left(path)
+
+    def rename(self, old: str, new: str) -> None:
+        source, target = self.at(old), self.at(new)
+        self.stat(old)  # a folder is not renamed
+
+        def work() -> bool:
+            try:
+                self._in_folder(target, lambda: self.client.rename(source, target, overwrite=False), needed=source)
+            except RuntimeError as error:
+                if onto_folder(error):
+                    return False
+                raise
+            return True
+
+        try:
+            if not self.call(new, work):
+                raise Exists("a folder is there", path=new)
+        except Missing as error:
+            raise Missing(error.what, path=old if self._gone(source) else new) from error
+        if _parent(source) != _parent(target):
+            self._left(old)
