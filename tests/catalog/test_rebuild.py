@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -45,8 +46,8 @@ NOT_REBUILT = {
 rows, SAN files in state `new`, which the next scan reads, and steps that never ended."""
 
 
-def contents(catalog: Catalog) -> dict[str, set[tuple[Any, ...]]]:
-    """Every table as a set of rows, with surrogate ids replaced by what they stand for."""
+def contents(catalog: Catalog) -> dict[str, Counter[tuple[Any, ...]]]:
+    """Every table's rows, in no order, with surrogate ids replaced by what they stand for."""
     with catalog.database.read() as conn:
         found = {
             table.name: [row._asdict() for row in conn.execute(select(table))]
@@ -61,7 +62,9 @@ def contents(catalog: Catalog) -> dict[str, set[tuple[Any, ...]]]:
     for name, left_out in NOT_REBUILT.items():
         found[name] = [{key: value for key, value in row.items() if key not in left_out} for row in found[name]]
     return {
-        name: {tuple((key, meaning.get(key, {}).get(value, value)) for key, value in row.items()) for row in rows}
+        name: Counter(
+            tuple((key, meaning.get(key, {}).get(value, value)) for key, value in row.items()) for row in rows
+        )
         for name, rows in found.items()
     }
 

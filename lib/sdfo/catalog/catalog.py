@@ -31,7 +31,7 @@ from sdfo.model import Location
 from sdfo.stores import Store
 
 TTL_SECONDS = 300
-"""How long a lease lasts without being renewed: ten renewals, and a short night's sleep for a laptop."""
+"""How long a lease lasts without being renewed: several renewals may fail before another run takes over."""
 
 
 class Catalog:

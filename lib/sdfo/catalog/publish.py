@@ -37,8 +37,6 @@ class Origin:
     at: datetime
     ordinal: int | None = None
     verified: bool = True
-    opens: bool = True
-    """Whether quarantine entries are opened, and closed, by what the part holds; in a rebuild the journal says it."""
 
 
 def publish(
@@ -85,12 +83,10 @@ def one(conn: Connection, run: str, entry: PartEntry, origin: Origin) -> tuple[P
         "at": stamped(origin.at),
         "files": marks.file_lines(conn, kept, entry.folder, {each.name: each.sha256 for each in entry.instances}),
     }
-    lines = [line]
-    if origin.opens:
-        files = {(mark.folder_id, mark.stamp.name) for mark in kept}
-        lines += quarantine.close_archived(conn, entry.study, files, origin.at)
-        lines += _set_aside(conn, run, entry, notes, origin.at)
-    return Published(entry.study, ordinal, entry.check, state), lines
+    files = {(mark.folder_id, mark.stamp.name) for mark in kept}
+    closed = quarantine.close_archived(conn, entry.study, files, origin.at)
+    opened = _set_aside(conn, run, entry, notes, origin.at)
+    return Published(entry.study, ordinal, entry.check, state), [line, *closed, *opened]
 
 
 def _set_aside(

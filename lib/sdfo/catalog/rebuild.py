@@ -100,7 +100,7 @@ class _Replay:
         if entry is not None:
             own = {each.name: each.sha256 for each in entry.instances}
             entry = replace_fields(entry, files=_marks(conn, line, own))
-            self._publish(conn, line["run"], entry, Origin(_at(line), plan.ordinal, opens=False))
+            self._publish(conn, line["run"], entry, Origin(_at(line), plan.ordinal))
 
     def unknown(self, conn: Connection, path: str) -> None:
         entry = self._entry(path, Tier.HDFS, "original")
