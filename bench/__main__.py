@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -33,13 +34,14 @@ def main(argv: Sequence[str]) -> int:
     sizes = replace(sizes, rounds=words.rounds or sizes.rounds)
     began, rows = time.time(), list[Row]()
     words.folder.mkdir(parents=True, exist_ok=True)
-    before = machine.described(words.folder)
+    described, before = machine.described(words.folder), os.getloadavg()[0]
     for name in words.only or GROUPS:
         with place(words.folder) as where:
             for row in GROUPS[name](where, sizes):
                 print(f"{time.time() - began:6.0f} s  {row.name}", file=sys.stderr, flush=True)
                 rows.append(row)
-    shown = f"{before} · {(time.time() - began) / 60:.0f} min\n\n{table(rows)}"
+    load = f"{before:.1f} before, {os.getloadavg()[0]:.1f} at the end"
+    shown = f"{described} · {(time.time() - began) / 60:.0f} min, load {load}\n\n{table(rows)}"
     print(shown)
     if words.json:
         words.json.write_text(as_json(rows) + "\n")

@@ -10,14 +10,13 @@ from pathlib import Path
 
 
 def described(folder: Path) -> str:
-    """One paragraph: date, processor, cores, memory, file system, and how busy the machine was with other things."""
+    """One paragraph: date, processor, cores, memory, file system."""
     cpu = _first(r"^model name\s*: (.+)$", "/proc/cpuinfo") or platform.machine()
     memory = int(_first(r"^MemTotal:\s*(\d+)", "/proc/meminfo") or 0) / 1e6
     sha = ", SHA instructions" if _first(r"\b(sha_ni|sha2)\b", "/proc/cpuinfo") else ""
     return (
         f"{time.strftime('%Y-%m-%d %H:%M')} · {os.cpu_count()} cores ({cpu}{sha}), {memory:.0f} GB · "
-        f"{_file_system(folder)} · {platform.system()} · Python {platform.python_version()} · "
-        f"load at the start {os.getloadavg()[0]:.1f}"
+        f"{_file_system(folder)} · {platform.system()} · Python {platform.python_version()}"
     )
 
 

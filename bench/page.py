@@ -11,7 +11,7 @@ The sides took turns within one run (A B A B …, the first turn not counted), w
 cache, and both made durable what they wrote (fsync of the file and of its folder). Shown are medians over the rounds, and
 beside the ratio its least and greatest. Rows in seconds give our speed as a share of the reference's: 1 is as fast, 0.5 takes
 twice as long. All other ratios are our cost as a multiple of the reference's. Nothing here fails a build: `make bench` ends
-well whatever it finds, because a machine that others use is no judge.
+well whatever it finds, because a machine that others use is no judge (the load is the one-minute average of all processes).
 
 {table}
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,14 +14,18 @@ import pydicom
 
 from sdfo.catalog import Catalog, Query, StudyRow
 from sdfo.conf import Settings
-from sdfo.dicom import attributes, examine
-from sdfo.errors import BadPath, Exists, FormatError, Missing, OutOfRange, SdfoError
+from sdfo.dicom import attributes
+from sdfo.errors import BadPath, CatalogError, Exists, FormatError, Missing, OutOfRange, SdfoError, StoreError
 from sdfo.locator import Locator
-from sdfo.model import Extent, Location, Tier, path_part
-from sdfo.reader import Reader
-from sdfo.stores import Source, open_store
-from sdfo.tiers.san import San, SanFile
+from sdfo.model import Kind, Location, Tier, path_part
+from sdfo.reader import SITE, Reader
+from sdfo.sdicom import Part
+from sdfo.stores import open_store
+from sdfo.tiers.san import San
 from sdfo.writer import Stored, Writer
+
+_NAME_MOST = 255 - 17
+"""Bytes of a file's name that leave room for `-` and 16 digits (NAME_MAX of Linux file systems)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Archive:
 
     @cached_property
     def catalog(self) -> Catalog:
-        return Catalog(self.settings.catalog.url, open_store(self.settings.hdfs.root))
+        return Catalog(self.settings.catalog.url, open_store(self.settings.hdfs.root, self.settings.hdfs))
 
     @cached_property
     def locator(self) -> Locator:
@@ -77,8 +82,11 @@ class Archive:
             yield copies[0], self.reader.read(copies)
 
     def head(self, uid: str) -> pydicom.Dataset:
-        """The header of an instance (of the first one of a study or series), without reading its pixels."""
-        return self.reader.first(self.locator.files(uid)[0], self._head)
+        """The header of an instance (of the first one of a study or series), without reading its pixels.
+
+        `DicomError` if the file has none that can be read.
+        """
+        return attributes(self.reader.head(min(self.locator.files(uid), key=_is_no_image)))
 
     def store(self, data: bytes) -> Stored:
         """Keep a received DICOM file on the SAN; it can be found and read at once."""
@@ -87,54 +95,83 @@ class Archive:
     def get(self, uid: str, to: Path) -> GetReport:
         """Write the files of a study, series or instance below `to`: `<study>/[<n>/]<name>`, as they lay on the SAN.
 
-        `<n>` numbers the exam folders where a study has several. A file that is there is never replaced: `Exists`.
+        `<n>` numbers the exam folders where a study has several. What cannot lie under its own name, because a later file
+        had the same or a folder has it, gets digits of its SHA-256 after it. A file that is there is never replaced: `Exists`.
         """
-        files = self.locator.files(uid)
+        before, files = len(self.faults), self.locator.files(uid)
         folders = sorted({copies[0].folder for copies in files})
         total = 0
-        for copies in files:
+        for copies, name in zip(files, _names(files), strict=True):
             number = str(folders.index(copies[0].folder)) if len(folders) > 1 else ""
-            total += self._get(copies, to / path_part(copies[0].study) / number)
-        return GetReport(len(files), total, tuple(self.faults))
+            total += self._get(copies, os.fsencode(to / path_part(copies[0].study) / number), name)
+        return GetReport(len(files), total, tuple(self.faults[before:]))
 
-    def _get(self, copies: tuple[Location, ...], to: Path) -> int:
-        target = os.path.join(os.fsencode(to), _below(copies[0].name))
-        if os.path.lexists(target):
-            raise Exists(f"a file of study {copies[0].study} is there already; choose an empty folder")
-        os.makedirs(os.path.dirname(target), exist_ok=True)
+    def _get(self, copies: tuple[Location, ...], to: bytes, name: bytes) -> int:
+        target = os.path.join(to, _below(name))
         attempt = os.path.join(os.path.dirname(target), b".sdfo-" + os.fsencode(secrets.token_hex(8)))
-        with open(attempt, "xb") as file:
-            self.reader.spool(copies, file.write, lambda: (file.seek(0), file.truncate()))
-            size = file.tell()
-        os.rename(attempt, target)
+        try:
+            if os.path.lexists(target):
+                raise Exists(f"a file of study {copies[0].study} is there already; choose an empty folder")
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            with open(attempt, "xb") as file:
+                self.reader.spool(copies, file.write, lambda: (file.seek(0), file.truncate()))
+                size = file.tell()
+            os.rename(attempt, target)
+        except OSError as error:  # its text has the name
+            raise StoreError(f"a file cannot be written: {os.strerror(error.errno or 0)}") from None
+        finally:
+            with suppress(OSError):
+                os.unlink(attempt)
         return size
 
-    def _head(self, location: Location) -> pydicom.Dataset:
-        with self.reader.open(location) as source:
-            extent = location.extent or Extent(0, source.size)
-            window = _Window(source, extent)
-            pixels = examine(window).pixels
-            return attributes(window.read(0, extent.length if pixels is None else pixels.offset))
-
     def _fault(self, location: Location, error: SdfoError) -> None:
-        """Remember a copy that could not be used, and mark it in the catalog if it is bad and not merely away."""
+        """Remember a copy that could not be used, and mark it in the catalog if it is bad and not merely away.
+
+        Who may read and not write the catalog reads on.
+        """
         self.faults.append(Fault(location.tier, location.study, str(error)))
-        if location.tier is Tier.SAN or not isinstance(error, FormatError | Missing | OutOfRange):
-            return
+        with suppress(CatalogError, StoreError):
+            if location.tier is not Tier.SAN and self._is_bad(error):
+                self._mark(location)
+
+    def _is_bad(self, error: SdfoError) -> bool:
+        if isinstance(error, Missing):
+            self.reader.hdfs.stat(SITE)  # a store that is not there misses every file
+        return isinstance(error, FormatError | Missing | OutOfRange)
+
+    def _mark(self, location: Location) -> None:
         for part in self.catalog.parts(location.study):
             for copy in self.catalog.copies(part.id):
-                if copy.tier == location.tier and copy.path == location.path:
+                if copy.tier == location.tier and copy.state != "damaged" and self._holds(copy.path, location.path):
                     self.catalog.mark_copy(part.id, copy.tier, "damaged")
 
+    def _holds(self, part: str, path: str | None) -> bool:
+        """Whether `path` is the part's file, or one kept beside it."""
+        if path is None or path == part or path.endswith(".sdicom"):
+            return path == part
+        with Part.open(self.reader.hdfs, part) as opened:
+            return path.rpartition("/")[2] in {apart.path for apart in opened.aparts}
 
-class _Window:
-    """A byte range of a source, as a source of its own."""
 
-    def __init__(self, source: Source | SanFile, extent: Extent) -> None:
-        self.source, self.extent, self.size = source, extent, extent.length
+def _is_no_image(copies: Sequence[Location]) -> bool:
+    return copies[0].series is None or copies[0].kind not in (None, Kind.DICOM)
 
-    def read(self, offset: int, length: int) -> bytes:
-        return self.source.read(self.extent.offset + offset, length)
+
+def _names(files: Sequence[tuple[Location, ...]]) -> list[bytes]:
+    """A name for each file, in their order, in which of those with one name the last has it now."""
+    taken = {(copies[0].folder, folder) for copies in files for folder in _folders(copies[0].name)}
+    names = list[bytes]()
+    for folder, name, digest in ((copies[0].folder, copies[0].name, copies[0].sha256) for copies in reversed(files)):
+        base = os.path.basename(name)
+        other = name.removesuffix(base) + b"%b-%b" % (base[:_NAME_MOST], os.fsencode(digest or "new")[:16])
+        names.append(other if (folder, name) in taken else name)
+        taken.add((folder, name))
+    return names[::-1]
+
+
+def _folders(name: bytes) -> Iterator[bytes]:
+    while name := os.path.dirname(name):
+        yield name
 
 
 def _below(name: bytes) -> bytes:

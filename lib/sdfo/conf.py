@@ -48,6 +48,21 @@ class Hdfs(_Section):
         le=1024,
         description="MiB above which a file is its own plain file: a stock reader holds a record in its heap",
     )
+    block_mib: int = Field(
+        128, ge=1, le=1024, description="MiB of an HDFS block: an exam spans few, and a map task reads one in seconds"
+    )
+    deadline_seconds: float = Field(
+        20,
+        gt=0,
+        le=600,
+        description="seconds that a call to HDFS may take, whatever hangs; above the 15 in which a last block is awaited",
+    )
+    write_retry_seconds: float = Field(
+        900,
+        ge=0,
+        description="seconds for which a file that HDFS did not take is written anew: a dead node is given new blocks "
+        "until the NameNode has noticed, by default 630 s",
+    )
 
 
 class Catalog(_Section):

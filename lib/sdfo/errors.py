@@ -39,6 +39,9 @@ message holds a folder or file name of the SAN: they are often patients' names.
 
 from __future__ import annotations
 
+import traceback
+from collections.abc import Iterator
+
 
 class SdfoError(Exception):
     """The base. `exit_code` is what a command ends with when it meets this error."""
@@ -202,3 +205,12 @@ class LengthMismatch(SdicomError):
 
 class RecordMismatch(SdicomError):
     pass
+
+
+def places(error: BaseException) -> Iterator[str]:
+    """Where an error arose, as lines of text, without the message of any exception in its chain: it may quote a name."""
+    link: BaseException | None = error
+    while link is not None:
+        yield from traceback.format_list(traceback.extract_tb(link.__traceback__))
+        yield f"{type(link).__module__}.{type(link).__qualname__}\n"
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)

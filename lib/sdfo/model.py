@@ -163,7 +163,10 @@ class FileOutcome:
 
 @dataclass(frozen=True, slots=True)
 class PartOutcome:
-    """An S-DICOM file written as an attempt. `apart` pairs each plain file's attempt with its name beside the part."""
+    """An S-DICOM file written as an attempt. `apart` pairs each plain file's attempt with its name beside the part.
+
+    `size` is that of all these files.
+    """
 
     study: str
     attempt: str

@@ -1,7 +1,7 @@
 """SDFO Reader: the bytes of a file, from whatever tier holds a whole copy. The caller never learns which.
 
-Every byte handed out was compared with its SHA-256, except those of a SAN file that no night has read yet. A copy that
-is missing or damaged is passed over, and told to `fault`.
+Every byte handed out was compared with its SHA-256, except those of a SAN file that no night has read yet, and a head
+read from a file of its own. A copy that is missing or damaged is passed over, and told to `fault`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,19 @@ from functools import cached_property
 from hashlib import sha256
 from typing import TypeVar
 
+from sdfo.catalog.types import keepable
 from sdfo.conf import Settings
-from sdfo.errors import FormatError, Missing, NotFound, RecordMismatch, SanError, SdfoError, StoreError
+from sdfo.dicom import examine
+from sdfo.errors import Changed, FormatError, Missing, NotFound, RecordMismatch, SanError, SdfoError, StoreError
 from sdfo.model import Extent, Location, Tier
+from sdfo.sdicom import Part, escape_name
 from sdfo.stores import CHUNK, Source, Store, open_store
 from sdfo.tiers.san import San, SanFile
 
 T = TypeVar("T")
+
+SITE = "site.json"
+"""In the store's root: which SAN this archive belongs to. Where even it is missing, the store is not there."""
 
 Fault = Callable[[Location, SdfoError], None]
 """Told of each copy that could not be used, before the next one is tried."""
@@ -37,11 +43,18 @@ class Reader:
 
     @cached_property
     def hdfs(self) -> Store:
-        return open_store(self.settings.hdfs.root)
+        return open_store(self.settings.hdfs.root, self.settings.hdfs)
 
     def read(self, copies: Sequence[Location]) -> bytes:
         """One file, whole, from the first of its copies that proves to be so. `NotFound` if none does."""
         return self.first(copies, self._read)
+
+    def head(self, copies: Sequence[Location]) -> bytes:
+        """A file's bytes before its pixel data's value; the file itself if it has none. No pixels are read.
+
+        From a part they come out of its heads, which were proven; where those do not hold them the file is read whole.
+        """
+        return self.first(copies, self._head)
 
     def spool(
         self, copies: Sequence[Location], write: Callable[[bytes], object], restart: Callable[[], object]
@@ -60,7 +73,7 @@ class Reader:
         for location in copies:
             try:
                 return use(location)
-            except (SanError, StoreError, FormatError) as error:
+            except (SanError, StoreError, FormatError, NotFound) as error:
                 self.fault(location, error)
         study = copies[0].study if copies else None
         raise NotFound(f"no whole copy of a file of study {study} can be reached", next_command=f"sdfo locate {study}")
@@ -71,6 +84,15 @@ class Reader:
             data = source.read(extent.offset, extent.length)
         _prove(location, sha256(data).hexdigest())
         return data
+
+    def _head(self, location: Location) -> bytes:
+        if location.path is not None and location.path.endswith(".sdicom"):
+            with Part.open(self.hdfs, location.path) as part:
+                kept = part.head(part.by_name(escape_name(location.name)))
+            return self._read(location) if kept is None else kept[0]
+        with self.open(location) as file:
+            pixels = examine(file).pixels
+            return file.read(0, file.size if pixels is None else pixels.offset)
 
     def stream(self, location: Location) -> Iterator[bytes]:
         """One copy's bytes; `RecordMismatch` after the last if they are not what they should be."""
@@ -86,10 +108,21 @@ class Reader:
     def open(self, location: Location) -> Source | SanFile:
         """The file that holds a copy; the caller closes it."""
         if location.tier is Tier.SAN:
-            return self.san.open(location.folder, location.name)
+            return self._on_san(location)
         if location.tier is Tier.HDFS and location.path is not None:
             return self.hdfs.open(location.path)
         raise Missing(f"no reader for tier {location.tier}", path=location.path)
+
+    def _on_san(self, location: Location) -> SanFile:
+        """A file that no night has read has no digest: that it still is the instance which the scan saw is all to go by."""
+        file = self.san.open(location.folder, location.name)
+        try:
+            if location.sha256 is None and (location.sop or "") != keepable(examine(file).sop or ""):
+                raise Changed("another file took the place of a new one")
+        except BaseException:
+            file.close()
+            raise
+        return file
 
 
 def _extent(location: Location, source: Source | SanFile) -> Extent:

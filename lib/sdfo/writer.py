@@ -51,12 +51,13 @@ class Writer:
 
     def _keep(self, folder: bytes, name: bytes, data: bytes, digest: str) -> bool | None:
         """True if the file was written, False if it is there with these bytes, None if the name is taken by others."""
-        if self.san.place(folder, name, data):
-            self._note(folder, name)
-            return True
-        with self.san.open(folder, name) as file:
-            same = sha256(file.read(0, file.size)).hexdigest() == digest
-        return False if same else None
+        new = self.san.place(folder, name, data)
+        if not new:
+            with self.san.open(folder, name) as file:
+                if sha256(file.read(0, file.size)).hexdigest() != digest:
+                    return None
+        self._note(folder, name)  # also where it was there: whoever placed it may have died before this
+        return new
 
     def _note(self, folder: bytes, name: bytes) -> None:
         with self.san.open(folder, name) as file:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sdfo.errors import Exists, NotFound
-from sdfo.testing.exams import Series, make_exam
+from sdfo.testing.exams import Series
 from sdfo.testing.odd import change_in_place, unmounted
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import traceback
 import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -115,12 +114,7 @@ def _stopped(how: str, exit_code: int, as_json: bool) -> int:
 
 
 def _internal(error: BaseException, as_json: bool) -> int:
-    """Where it happened, without the message of any exception in the chain: it may quote a name."""
-    link: BaseException | None = error
-    while link is not None:
-        sys.stderr.writelines(traceback.format_list(traceback.extract_tb(link.__traceback__)))
-        print(f"{type(link).__module__}.{type(link).__qualname__}", file=sys.stderr)
-        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    sys.stderr.writelines(errors.places(error))
     what = (
         f"internal error ({type(error).__name__}): a fault of this program; nothing is lost, every step may be repeated"
     )

@@ -95,7 +95,8 @@ def opened(words: Given, file: str) -> Part:
     try:
         if local.is_file():
             return Part.open(LocalStore(local.parent), local.name)
-        return Part.open(open_store(words.settings().hdfs.root), file)
+        hdfs = words.settings().hdfs
+        return Part.open(open_store(hdfs.root, hdfs), file)
     except BadPath as error:
         if local.is_file():
             what, after = "the file's name holds characters outside [A-Za-z0-9._-]", "link or copy it to a plain name"

@@ -22,7 +22,7 @@ from sdfo.converter.spool import Spool
 from sdfo.errors import Changed, EngineError, OutOfRange, SanError
 from sdfo.model import Description, ExamOutcome, ExamTask, Fate, FileOutcome, FileStamp, Form, PartOutcome
 from sdfo.sdicom import Apart, Plan, Record, apart_name, escape_name, in_order, part_name, plan, write
-from sdfo.stores import CHUNK, Store
+from sdfo.stores import CHUNK, Store, anew
 from sdfo.tiers.san import San, SanFile
 
 
@@ -118,7 +118,6 @@ class _Merge:
     def _part(self, study: str, members: list[Description], number: int) -> PartOutcome:
         inside = [d for d in members if d.stamp.size <= self.desk.max_record]
         beside = [d for d in members if d.stamp.size > self.desk.max_record]
-        attempt = f"{self.desk.attempts}/{self.task.folder_id}-{number}-{secrets.token_hex(6)}/"
         rows = in_order([_record(d) for d in inside])
         by_name = {escape_name(d.stamp.name): d for d in inside}
         ordered = [by_name[row.name] for row in rows]
@@ -126,10 +125,16 @@ class _Merge:
         apart = [_apart(study, d) for d in beside]
         planned = plan(study, self.task.folder, rows, heads, apart, self.desk.threads)
         path = part_name(study, min((d.study_date for d in members if d.study_date), default=None), planned.check)
-        moves = self._write_apart(study, beside, attempt, path.rpartition("/")[0])
-        self._write(planned, ordered, f"{attempt}part.sdicom")
+        size = planned.size + sum({d.sha256: d.stamp.size for d in beside}.values())
         flag = assign.flag(study, self.desk.site, self.task.folder)
-        return PartOutcome(study, f"{attempt}part.sdicom", path, planned.check, planned.size, len(rows), moves, flag)
+
+        def write() -> PartOutcome:
+            attempt = f"{self.desk.attempts}/{self.task.folder_id}-{number}-{secrets.token_hex(6)}/"
+            moves = self._write_apart(study, beside, attempt, path.rpartition("/")[0])
+            part = self._write(planned, ordered, f"{attempt}part.sdicom")
+            return PartOutcome(study, part, path, planned.check, size, len(rows), moves, flag)
+
+        return anew(self.desk.store.write_retry_seconds, write)
 
     def _head(self, d: Description) -> bytes:
         """Head and tail of a file; those too long for a description are read from the SAN once more.
@@ -144,11 +149,12 @@ class _Merge:
             length, tail = d.head_length or 0, d.tail_length or 0
             return file.read(0, length) + file.read(d.stamp.size - tail, tail)
 
-    def _write(self, planned: Plan, ordered: list[Description], attempt: str) -> None:
+    def _write(self, planned: Plan, ordered: list[Description], attempt: str) -> str:
         with self.desk.store.create(attempt) as sink, ahead(self._value, ordered, self.desk.threads) as values:
             crashpoints.passing("convert.attempt-open", planned.study)
             write(sink, planned, map(_passing, values))
         crashpoints.passing("convert.attempt-closed")
+        return attempt
 
     def _write_apart(
         self, study: str, beside: list[Description], attempt: str, folder: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from sdfo.dicom.attributes import PYDICOM_ERRORS, attributes, plain
 from sdfo.dicom.decode import CODECS, DECODERS, EMPTY
@@ -39,10 +40,9 @@ def select(head: bytes, tags: Sequence[int], transfer_syntax: str | None = None)
     UN, private tags in implicit VR, text with code extensions or in other sets than `CODECS` knows, and values that break
     their VR's rules are decoded by pydicom; bytes as they lie, if it cannot.
     """
-    wanted = (frozenset(tags) | {CHARACTER_SET}) - PIXEL_TAGS
     raw: dict[int, _Raw] = {}
     with contextlib.suppress(DicomError):
-        _collect(raw, head, wanted, transfer_syntax)
+        _collect(raw, head, _wanted(tuple(tags)), transfer_syntax)
     codec = CODECS.get(raw[CHARACTER_SET][1].rstrip(b"\0 ")) if CHARACTER_SET in raw else "latin-1"
     values: dict[int, Any] = {}
     unusual = []
@@ -57,18 +57,31 @@ def select(head: bytes, tags: Sequence[int], transfer_syntax: str | None = None)
     return values
 
 
-def _collect(raw: dict[int, _Raw], head: bytes, wanted: frozenset[int], transfer_syntax: str | None) -> None:
+class _Wanted(NamedTuple):
+    tags: frozenset[int]
+    first: int
+    last: int
+
+
+@lru_cache(maxsize=64)
+def _wanted(tags: tuple[int, ...]) -> _Wanted:
+    """What is looked for; many heads are asked for the same."""
+    wanted = (frozenset(tags) | {CHARACTER_SET}) - PIXEL_TAGS
+    return _Wanted(wanted, min(wanted), max(wanted))
+
+
+def _collect(raw: dict[int, _Raw], head: bytes, wanted: _Wanted, transfer_syntax: str | None) -> None:
     window, meta = Window.over(head), FileMeta()
     start = data_start(window)
     if start is None:
         return
-    if min(wanted) <= LAST:
-        _take(raw, window, start, meta_coding(window.bytes(start, 8)), wanted, LAST)
+    if wanted.first <= LAST:
+        _take(raw, window, start, meta_coding(window.bytes(start, 8)), wanted.tags, LAST)
     read_file_meta(window, start, meta, _SYNTAX_ONLY)
     syntax, at = meta.values.get(TRANSFER_SYNTAX) or transfer_syntax, meta.end
     if syntax in DEFLATED:
         window, at = Window(Inflated(window.source, at)), 0
-    _take(raw, window, at, coding_of(syntax, window.bytes(at, 8)), wanted, max(wanted))
+    _take(raw, window, at, coding_of(syntax, window.bytes(at, 8)), wanted.tags, wanted.last)
 
 
 def _take(raw: dict[int, _Raw], window: Window, at: int, coding: Coding, wanted: frozenset[int], until: int) -> None:

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sdfo import conf, crashpoints
-from sdfo.model import ExamOutcome, ExamTask
+from sdfo.errors import Missing
+from sdfo.model import ExamOutcome, ExamTask, Fate
 from sdfo.nightly import fuses
 from sdfo.nightly.batches import batches
 from sdfo.nightly.engines import Engine, Progress, convert_all, silent
+from sdfo.nightly.job import lies_at
 from sdfo.nightly.place import Place
 from sdfo.nightly.scan import TASKS
-from sdfo.nightly.turn import Turn, require, turn
+from sdfo.nightly.turn import Turn, turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,29 +34,43 @@ class ConvertReport:
 
 
 def convert(place: Place, engine: Engine, progress: Progress = silent) -> ConvertReport:
-    """Run Map and Reduce over the run's exams, batch by batch; a batch that an earlier try finished is left out.
+    """Run Map and Reduce over the run's exams, batch by batch; an exam that an earlier try wrote is left out.
 
     `Fuse` when too many files fail alike.
     """
-    with turn(place, "convert") as mine:
-        require(place, "scan")
+    with turn(place, "convert", after="scan") as mine:
         tasks = place.read(TASKS, ExamTask, "scan")
         done = list[ExamOutcome]()
         for name, batch in _batches(place, tasks):
-            if not place.has(_outcomes(name)):
-                _one(place, engine, name, batch, mine, _shifted(progress, len(done), len(tasks)))
-            done += place.read(_outcomes(name), ExamOutcome, "convert")
+            done += _one(place, engine, name, batch, mine, _shifted(progress, len(done), len(tasks)))
         fuses.alike(done, place.settings.limits)
         mine.report = sum(map(_report, done), ConvertReport())
     report: ConvertReport = mine.report
     return report
 
 
-def _one(place: Place, engine: Engine, name: str, batch: list[ExamTask], mine: Turn, progress: Progress) -> None:
-    found = convert_all(engine, place.job, batch, progress)
-    mine.check()
-    place.write(_outcomes(name), found, ExamOutcome)
-    crashpoints.passing("convert.outcomes")
+def _one(
+    place: Place, engine: Engine, name: str, batch: list[ExamTask], mine: Turn, progress: Progress
+) -> list[ExamOutcome]:
+    earlier = place.read(_outcomes(name), ExamOutcome, "convert") if place.has(_outcomes(name)) else []
+    found = {outcome.folder_id: outcome for outcome in earlier if _is_written(place, outcome)}
+    left = [task for task in batch if task.folder_id not in found]
+    if left:
+        found |= {outcome.folder_id: outcome for outcome in convert_all(engine, place.job, left, progress)}
+        mine.check()
+        place.write(_outcomes(name), [found[task.folder_id] for task in batch], ExamOutcome)
+        crashpoints.passing("convert.outcomes")
+    return [found[task.folder_id] for task in batch]
+
+
+def _is_written(place: Place, outcome: ExamOutcome) -> bool:
+    """Whether an exam came to its end, and what was written of it is still there: it need not be converted again."""
+    try:
+        for part in outcome.parts:
+            lies_at(place.store, part)
+    except Missing:
+        return False
+    return all(file.fate in (Fate.ARCHIVED, Fate.NO_EXAM) for file in outcome.files)
 
 
 def outcomes(place: Place) -> list[ExamOutcome]:
@@ -66,8 +82,9 @@ def outcomes(place: Place) -> list[ExamOutcome]:
 
 
 def outcomes_so_far(place: Place) -> list[ExamOutcome]:
-    """The same, of the batches that are done."""
-    names = [_outcomes(name) for name, _ in _batches(place, place.read(TASKS, ExamTask, "scan"))]
+    """The same, of the batches that are done; nothing before the scan is."""
+    tasks = place.read(TASKS, ExamTask, "scan") if place.has(TASKS) else []
+    names = [_outcomes(name) for name, _ in _batches(place, tasks)]
     return [row for name in names if place.has(name) for row in place.read(name, ExamOutcome, "convert")]
 
 

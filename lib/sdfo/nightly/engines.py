@@ -11,6 +11,7 @@ from sdfo.errors import EngineError, SettingsError
 from sdfo.model import ExamOutcome, ExamTask, Fate, FileOutcome, PartOutcome
 from sdfo.nightly.job import Job, Verdict
 
+A = TypeVar("A")
 T = TypeVar("T")
 
 ENGINES = {
@@ -54,26 +55,44 @@ def convert_all(engine: Engine, job: Job, tasks: Sequence[ExamTask], progress: P
     """`engine.convert`, such that an exam that kills its worker costs only itself: it is set aside."""
     try:
         return engine.convert(job, tasks, progress)
-    except EngineError:
-        return [_alone(partial(engine.convert, job, [task]), partial(_killed, task)) for task in tasks]
+    except EngineError as error:
+        return _one_by_one(partial(engine.convert, job), tasks, _killed, error, progress)
 
 
 def verify_all(engine: Engine, job: Job, parts: Sequence[PartOutcome], progress: Progress = silent) -> list[Verdict]:
     """`engine.verify`, likewise: a part that kills its worker is not whole."""
     try:
         return engine.verify(job, parts, progress)
-    except EngineError:
-        return [_alone(partial(engine.verify, job, [part]), partial(_refused, part)) for part in parts]
+    except EngineError as error:
+        return _one_by_one(partial(engine.verify, job), parts, _refused, error, progress)
 
 
-def _alone(run: Callable[[], list[T]], dead: Callable[[EngineError], T]) -> T:
-    """One exam by itself, twice if it must be: a machine may also fail by chance."""
+def _one_by_one(
+    run: Callable[[Sequence[A]], list[T]],
+    items: Sequence[A],
+    dead: Callable[[A, EngineError], T],
+    together: EngineError,
+    progress: Progress,
+) -> list[T]:
+    """Each by itself. Where none of several lives through it the engine is to blame: `together`, their common error."""
+    found = list[T | EngineError]()
+    for item in items:
+        answer = _alone(run, item)
+        found.append(answer)
+        progress(len(found), len(items), "one by one")
+    if len(found) > 1 and all(isinstance(each, EngineError) for each in found):
+        raise together
+    return [dead(i, each) if isinstance(each, EngineError) else each for i, each in zip(items, found, strict=True)]
+
+
+def _alone(run: Callable[[Sequence[A]], list[T]], item: A) -> T | EngineError:
+    """Twice if it must be: a machine may also fail by chance."""
     for _ in range(2):
         try:
-            return run()[0]
+            return run([item])[0]
         except EngineError as error:
             last = error
-    return dead(last)
+    return last
 
 
 def _refused(part: PartOutcome, error: EngineError) -> Verdict:

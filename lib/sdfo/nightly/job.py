@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Self, TypeVar
+from pathlib import Path
+from typing import ParamSpec, Self, TypeVar
 
 from sdfo import conf, converter, errors
 from sdfo.ahead import ahead
 from sdfo.conf import Settings
 from sdfo.converter import Desk, Problem
-from sdfo.errors import FormatError, Missing, OutOfRange, SdfoError
+from sdfo.errors import EngineError, FormatError, Missing, OutOfRange, SdfoError
 from sdfo.model import Description, ExamOutcome, ExamTask, FileStamp, PartOutcome
-from sdfo.sdicom import Part
+from sdfo.sdicom import Part, check_aparts
 from sdfo.stores import Store, open_store
 from sdfo.tiers.san import San
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -51,7 +54,7 @@ class Job:
         return cls(conf.from_public(json.dumps(data["settings"])), data["run"], data["san"])
 
     def store(self) -> Store:
-        return open_store(self.settings.hdfs.root)
+        return open_store(self.settings.hdfs.root, self.settings.hdfs)
 
     def mounted(self) -> San:
         """The SAN, once it has shown its id: every task refuses an empty mount point."""
@@ -86,27 +89,28 @@ class Halt:
 
 def describer(job: Job) -> Callable[[bytes, FileStamp], Description | Problem | Halt]:
     """Map, for one file (exam folder, stamp), in a worker of an engine."""
-    try:
-        return partial(converter.describe, job.mounted())
-    except SdfoError as error:
-        halt = Halt.of(error)
-        return lambda folder, stamp: halt
+    san = halting(job.mounted)
+    return lambda folder, stamp: san if isinstance(san, Halt) else halting(converter.describe, san, folder, stamp)
 
 
 def merge_exam(job: Job, task: ExamTask, described: Iterable[Description | Problem | Halt]) -> ExamOutcome | Halt:
     """Reduce, for one exam folder, in a worker of an engine."""
-    try:
-        return converter.merge(task, _going_on(described), job.desk())
-    except SdfoError as error:
-        return Halt.of(error)
+    return halting(lambda: converter.merge(task, _going_on(described), job.desk()))
 
 
-def check_part(job: Job, part: PartOutcome) -> Verdict | Halt:
-    """`verify_part` in a worker of an engine."""
+def halting(work: Callable[P, T], *words: P.args, **named: P.kwargs) -> T | Halt:
+    """What `work` returns or raises, in a worker of an engine.
+
+    What is no error of SAN or store counts as the death of the worker: it happened over this exam's files, which are
+    tried alone then, and the others spared. Only the place is told: the error's text may quote a name.
+    """
     try:
-        return verify_part(job, part)
-    except SdfoError as error:
-        return Halt.of(error)
+        return work(*words, **named)
+    except Exception as error:  # noqa: BLE001 the outer edge of a worker
+        if isinstance(error, SdfoError) and not isinstance(error, FormatError):
+            return Halt.of(error)
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        return Halt.of(EngineError(f"{type(error).__name__} at {Path(at.filename).name}:{at.lineno}"))
 
 
 def answers(found: Iterable[T | Halt]) -> list[T]:
@@ -135,17 +139,21 @@ def verify_part(job: Job, part: PartOutcome, threads: int = 1) -> Verdict:
     """
     store = job.store()
     try:
-        at = _lies_at(store, part)
+        at = lies_at(store, part)
         with Part.open(store, at) as opened:
             if opened.check_digest != part.check:
                 return Verdict(part.attempt, at, "another file lies at this name")
-            opened.check(deep=True, threads=threads)
+            absent = opened.check(deep=True, threads=threads).absent
+            moved = [apart for apart in opened.aparts if apart.path in absent]  # by a publish that died then
+        if check_aparts(store, part.path, moved).absent:
+            return Verdict(part.attempt, at, "a file that belongs beside it is not there")
         return Verdict(part.attempt, at)
     except (FormatError, Missing, OutOfRange) as error:
         return Verdict(part.attempt, None, str(error))
 
 
-def _lies_at(store: Store, part: PartOutcome) -> str:
+def lies_at(store: Store, part: PartOutcome) -> str:
+    """Where a part is: its attempt, or where an earlier try published it. `Missing` if nowhere."""
     for path in (part.attempt, part.path):
         try:
             return store.stat(path).path

@@ -15,7 +15,7 @@ from typing import TypeVar
 from sdfo.errors import EngineError
 from sdfo.model import ExamOutcome, ExamTask, PartOutcome
 from sdfo.nightly.engines import Progress, silent
-from sdfo.nightly.job import Job, Verdict, convert_exam, verify_part
+from sdfo.nightly.job import Job, Verdict, answers, convert_exam, halting, verify_part
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -45,13 +45,13 @@ class LocalEngine:
 
     def _map(self, work: Callable[[Job, A], B], job: Job, items: Sequence[A], progress: Progress, what: str) -> list[B]:
         if not self.workers:
-            return list(_counted((work(job, item) for item in items), len(items), progress, what))
+            return answers(_counted((halting(work, job, item) for item in items), len(items), progress, what))
         pool = ProcessPoolExecutor(self.workers, multiprocessing.get_context("spawn"), _die_with_parent)
         try:
-            futures = [pool.submit(work, job, item) for item in items]
+            futures = [pool.submit(halting, work, job, item) for item in items]
             for n, _ in enumerate(as_completed(futures), 1):
                 progress(n, len(items), what)
-            return [future.result() for future in futures]
+            return answers(future.result() for future in futures)
         except BrokenProcessPool as error:
             raise EngineError("a worker process died") from error
         finally:

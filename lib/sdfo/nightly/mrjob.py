@@ -5,6 +5,7 @@ Between its steps go lines: an exam's number, a tab, and a description as JSON (
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -76,15 +77,18 @@ class MrjobEngine:
             told, lines = Path(folder) / "work.json", Path(folder) / "files.txt"
             told.write_bytes(work.dump())
             lines.write_text("".join(work.lines()))
-            output = self._run(str(told), str(lines))
+            output = self._run(str(told), str(lines), folder)
         lines_out = output.split("\n")  # splitlines would split at the NEL in a text, too
         found = dict(_OUTCOME.validate_json(line) for line in lines_out if line)
         progress(len(found), len(tasks), "exams")
         return answers(found[number] for number in range(len(tasks)))
 
-    def _run(self, told: str, lines: str) -> str:
-        command = [sys.executable, str(JOB), "-r", self.runner, "--no-conf", "--quiet", "--work", told, lines]
-        done = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=False)
+    def _run(self, told: str, lines: str, folder: str) -> str:
+        """What goes from mapper to reducer has patients' names in it: it stays in `folder`, which is ours alone."""
+        options = ["-r", self.runner, "--no-conf", "--no-bootstrap-mrjob", "--quiet"]
+        command = [sys.executable, str(JOB), *options, "--work", told, lines]
+        environ = {**os.environ, "TMPDIR": folder}
+        done = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", env=environ, check=False)
         if done.returncode != 0:
             raise EngineError("the mrjob job failed", expected=0, found=done.returncode)
         return done.stdout

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from sdfo.errors import Postponed, SdfoError
+from sdfo.errors import Fenced, Postponed, SdfoError
 from sdfo.nightly.convert import convert
 from sdfo.nightly.engines import Progress, open_engine, silent
 from sdfo.nightly.place import Place
@@ -18,7 +18,7 @@ from sdfo.nightly.verify import verify
 def night(place: Place, engine: str, progress: Progress = silent) -> NightReport:
     """Scan, convert, verify, publish, report. A step's error ends the others and stands in the report.
 
-    `Postponed` where another run is at work: then there is no report, for nothing was done.
+    `Postponed` where another run is at work, `Fenced` where this one was started once more: the report is theirs.
     """
     workers = place.settings.convert.workers
     place.catalog.start_run(place.run, engine)
@@ -29,8 +29,11 @@ def night(place: Place, engine: str, progress: Progress = silent) -> NightReport
         with closing(open_engine(engine, workers)) as verifying:
             verify(place, verifying, progress)
         publish(place, progress)
-    except Postponed:
+    except (Postponed, Fenced):
         raise
     except SdfoError:
         pass  # the step's turn has noted it, and the report tells
+    except Exception:
+        report(place)
+        raise
     return report(place)

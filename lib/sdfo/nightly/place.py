@@ -18,13 +18,14 @@ from sdfo.conf import Settings
 from sdfo.errors import Missing, WrongSan
 from sdfo.nightly import manifest
 from sdfo.nightly.job import Job
+from sdfo.reader import SITE
 from sdfo.stores import Store, open_store
 from sdfo.tiers.san import San
 
 T = TypeVar("T")
 
-SITE = "site.json"
-"""In the store's root: which SAN this archive belongs to."""
+LAST_SCAN = "last_scan"
+"""In the store's root: the run that looked at the SAN last. What an earlier one was to do is its now."""
 GOOD_NIGHT = "last_good_night"
 """In the store's root: when a night last ended well, for a monitor that knows nothing else of the archive."""
 
@@ -44,7 +45,7 @@ class Place:
 
     @cached_property
     def store(self) -> Store:
-        return open_store(self.settings.hdfs.root)
+        return open_store(self.settings.hdfs.root, self.settings.hdfs)
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -97,6 +98,13 @@ class Place:
         except Missing:
             return False
         return True
+
+    @property
+    def last_scan(self) -> str:
+        try:
+            return self.store.read_all(LAST_SCAN).decode()
+        except Missing:
+            return ""
 
     def replace(self, path: str, data: bytes) -> None:
         """A small file of the store, new or instead of the one there."""

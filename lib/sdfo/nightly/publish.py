@@ -9,19 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 from sdfo import crashpoints
 from sdfo.catalog import FileMark, PartEntry, Published, QuarantineNote
 from sdfo.catalog.headers import entry_of
 from sdfo.catalog.quarantine import PART
-from sdfo.errors import Conflict, Exists, Missing, SdfoError
-from sdfo.model import ExamOutcome, Fate, PartOutcome, Tier
+from sdfo.errors import Conflict, Exists, FormatError, Missing, OutOfRange, UsageError
+from sdfo.model import ExamOutcome, Fate, Kind, PartOutcome, Tier
 from sdfo.nightly.convert import outcomes
 from sdfo.nightly.engines import Progress, silent
 from sdfo.nightly.job import Verdict
 from sdfo.nightly.place import Place
 from sdfo.nightly.scan import ENGINE, SEEN, Seen
-from sdfo.nightly.turn import Turn, require, turn
+from sdfo.nightly.turn import Turn, turn
 from sdfo.nightly.verify import VERDICTS
 from sdfo.sdicom import Part
 
@@ -59,14 +60,14 @@ class PublishReport:
 
 def publish(place: Place, progress: Progress = silent) -> PublishReport:
     """Publish the run's verified parts. Repeating it after any interruption ends in the same catalog and files."""
-    with turn(place, "publish") as mine:
-        require(place, "verify")
+    with turn(place, "publish", after="verify") as mine:
         step = _Publish(place, mine)
         step.note_links()
         exams = outcomes(place)
         for start in range(0, len(exams), BATCH):
             step.batch(exams[start : start + BATCH])
             progress(min(start + BATCH, len(exams)), len(exams), "exams published")
+        mine.check()
         place.write(PUBLISHED, step.published, PublishedPart)
         mine.report = step.report()
     report: PublishReport = mine.report
@@ -77,6 +78,7 @@ class _Publish:
     def __init__(self, place: Place, mine: Turn) -> None:
         self.place, self.mine = place, mine
         self.verdicts = {v.attempt: v for v in place.read(VERDICTS, Verdict, "verify")}
+        self.released = {(row.folder_id, row.name) for row in place.catalog.quarantine("released")}
         self.published: list[PublishedPart] = []
 
     def batch(self, exams: Sequence[ExamOutcome]) -> None:
@@ -94,8 +96,9 @@ class _Publish:
 
     def _moved(self, outcome: ExamOutcome, part: PartOutcome) -> bool:
         """Give a verified part its name. One that was refused is set aside with its files."""
-        verdict = self.verdicts.get(part.attempt)
-        why = "it was not verified" if verdict is None else verdict.reason
+        if part.attempt not in self.verdicts:
+            raise UsageError("convert wrote parts since verify", next_command=f"sdfo verify --run {self.place.run}")
+        why = self.verdicts[part.attempt].reason
         if why is None:
             try:
                 self._rename(part)
@@ -116,15 +119,22 @@ class _Publish:
     def _reconcile(self, part: PartOutcome, at: str) -> None:
         """A name that is taken, or a source that is gone: done before if what lies there is equal. Else keep both."""
         try:
-            if at == part.path:
-                with Part.open(self.place.store, at) as there:
-                    equal = there.check_digest == part.check
-            else:
-                equal = self.place.store.stat(at).path == at  # its name is its digest; the part's verdict covers it
-        except SdfoError as error:
+            equal = self._is(part, at)
+        except (FormatError, Missing, OutOfRange) as error:
             raise Conflict("what lies at the part's name cannot be read", path=at) from error
         if not equal:
             raise Conflict("another file lies at the part's name", path=at, expected=part.check)
+
+    def _is(self, part: PartOutcome, at: str) -> bool:
+        """Of the part its header tells; a file beside it has the beginning of its digest in its name."""
+        if at == part.path:
+            with Part.open(self.place.store, at) as there:
+                return there.check_digest == part.check
+        with self.place.store.open(at) as file:
+            digest = sha256()
+            for piece in file.stream():
+                digest.update(piece)
+        return at.endswith(f"-{digest.hexdigest()[:16]}.dcm")
 
     def _entry(self, outcome: ExamOutcome, part: PartOutcome) -> PartEntry:
         with Part.open(self.place.store, part.path) as opened:
@@ -140,7 +150,10 @@ class _Publish:
             self.published.append(PublishedPart(outcome.folder_id, study, "alias"))
 
     def _note_problems(self, outcome: ExamOutcome) -> None:
-        """Quarantine what was not archived and may need a person: unreadable, changed meanwhile, or a killer."""
+        """Quarantine what was not archived and may need a person: unreadable, changed meanwhile, or a killer.
+
+        And what a person released though it was not mended: its bytes are in the archive already, as damaged as before.
+        """
         if any(f.fate is Fate.SET_ASIDE for f in outcome.files):
             self._quarantine(outcome.folder_id, None, QuarantineNote(outcome.reason or ENGINE, kind=ENGINE))
             return
@@ -149,6 +162,9 @@ class _Publish:
                 kind = file.fate.name.lower()
                 note = QuarantineNote(file.reason or kind, file.stamp.name, file.ordinal, kind)
                 self._quarantine(outcome.folder_id, None, note)
+            elif file.alias and file.kind is Kind.DAMAGED and (outcome.folder_id, file.stamp.name) in self.released:
+                note = QuarantineNote(file.reason or "damaged", file.stamp.name, file.ordinal, file.kind, file.stamp)
+                self._quarantine(outcome.folder_id, file.study, note)
 
     def note_links(self) -> None:
         """Quarantine links that lead out of the SAN, and folders that cannot be listed."""
@@ -163,6 +179,7 @@ class _Publish:
                 )
 
     def _quarantine(self, folder_id: int | None, study: str | None, note: QuarantineNote) -> None:
+        self.mine.check()
         self.place.catalog.open_quarantine(self.place.run, note, study=study, folder_id=folder_id)
 
     def report(self) -> PublishReport:

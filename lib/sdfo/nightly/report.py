@@ -35,6 +35,7 @@ def report(place: Place) -> NightReport:
     """Write `report.json` and `report.html` of the run, private to the archive's user, and move `last_good_night`."""
     with turn(place, "report") as mine:
         found = _gathered(place)
+        mine.check()
         place.replace(place.path("report.json"), json.dumps(asdict(found), indent=1).encode())
         place.replace(place.path("report.html"), page.html(found).encode())
         crashpoints.passing("report.written")

@@ -7,7 +7,7 @@ A folder is settled when its listing equals the one kept from an earlier look an
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -18,8 +18,8 @@ from sdfo.errors import Vanished
 from sdfo.model import ExamTask, FileStamp
 from sdfo.nightly import fuses
 from sdfo.nightly.engines import Progress, silent
-from sdfo.nightly.place import Place
-from sdfo.nightly.turn import turn
+from sdfo.nightly.place import LAST_SCAN, Place
+from sdfo.nightly.turn import Turn, turn
 from sdfo.tiers.san import Listing
 
 TASKS, SEEN = "exams.parquet", "seen.parquet"
@@ -66,12 +66,14 @@ class ScanReport:
 def scan(place: Place, progress: Progress = silent) -> ScanReport:
     """Look at the whole SAN. `WrongSan` if it is not mounted, `Fuse` if it shows too few of the known folders."""
     with turn(place, "scan") as mine:
-        looked = _Scan(place, progress)
+        looked = _Scan(place, mine, progress)
         looked.run()
         crashpoints.passing("scan.listed")
         mine.check()
-        place.write(SEEN, looked.seen, Seen)
+        looked.keep_states()
+        place.replace(LAST_SCAN, place.run.encode())
         place.write(TASKS, looked.tasks, ExamTask)
+        place.write(SEEN, looked.seen, Seen)
         crashpoints.passing("scan.manifest")
         mine.report = looked.report()
     report: ScanReport = mine.report
@@ -79,20 +81,24 @@ def scan(place: Place, progress: Progress = silent) -> ScanReport:
 
 
 class _Scan:
-    def __init__(self, place: Place, progress: Progress) -> None:
-        self.place, self.progress = place, progress
+    def __init__(self, place: Place, mine: Turn, progress: Progress) -> None:
+        self.place, self.mine, self.progress = place, mine, progress
         self.settle = place.settings.san.settle_minutes * 60
-        self.known = place.catalog.folders()
-        self.listings = {path: row.listing for path, row in self.known.items()}
-        self.aside = {row.folder_id for row in place.catalog.quarantine() if row.kind == ENGINE}
+        self.known = {path: row for path, row in place.catalog.folders().items() if row.state != "freed"}
+        self.listings = {path: row.listing for path, row in self.known.items() if row.listed_at is not None}
+        undone = [*place.catalog.quarantine("open"), *place.catalog.quarantine("accepted")]
+        self.aside = {row.folder_id for row in undone if row.kind == ENGINE}
         self.tasks: list[ExamTask] = []
         self.seen: list[Seen] = []
+        self.states: dict[str, list[int]] = defaultdict(list)
 
     def run(self) -> None:
         exams, strays, closed = self.place.san.exams()
-        kept = {path for path, row in self.known.items() if row.state != "freed"}
-        fuses.shrunk(len(kept.intersection(exams)), len(kept), self.place.settings.limits)
+        gone = self.known.keys() - set(exams)
+        fuses.shrunk(len(self.known) - len(gone), len(self.known), self.place.settings.limits)
         self._above(strays, closed)
+        for folder in sorted(gone):
+            self._free(folder, closed)
         again = [folder for folder in self._counted(exams) if not self._look(folder, may_wait=self.settle > 0)]
         if again:
             self._wait()
@@ -102,6 +108,18 @@ class _Scan:
     def _above(self, strays: tuple[bytes, ...], closed: tuple[bytes, ...]) -> None:
         row = Seen(0, b"", len(strays) + len(closed), closed=closed, strays=strays)
         self.seen.append(replace(row, no_exam=len(strays), unreadable=len(closed)))
+
+    def _free(self, folder: bytes, closed: tuple[bytes, ...]) -> None:
+        """Somebody took a folder away, else it would count against the fuse for ever; unless it cannot be seen tonight."""
+        if not any(folder.startswith(above + b"/") for above in closed):
+            self.mine.check()
+            folder_id = self.known[folder].id
+            self.place.catalog.forget_files(folder_id, self.place.catalog.files(folder_id))
+            self.states["freed"].append(folder_id)
+
+    def keep_states(self) -> None:
+        for state, ids in self.states.items():
+            self.place.catalog.set_folder_state(ids, state)
 
     def _counted(self, exams: Sequence[bytes]) -> Iterator[bytes]:
         for number, folder in enumerate(exams, 1):
@@ -125,6 +143,7 @@ class _Scan:
             listing = self.place.san.list(folder)
         except Vanished:
             return True  # between the listing of the root and now: no file of it was seen
+        self.mine.check()
         first, settled = folder not in self.listings, self._settled(folder, listing)
         self.listings[folder] = listing.digest()
         folder_id = self._keep(folder, listing)
@@ -176,23 +195,25 @@ class _Scan:
         if settled and new and not aside:
             self.tasks.append(self._task(folder_id, folder, new, noted))
         rests = not new and listing.seen == len(listing.files)
-        state = "receiving" if not settled else "archived" if rests else "settled"
-        self.place.catalog.set_folder_state([folder_id], state)
+        self.states["receiving" if not settled else "archived" if rests else "settled"].append(folder_id)
 
     def _note(
         self, folder_id: int, folder: bytes, listing: Listing, new: list[FileStamp], noted: dict[bytes, SanFile]
     ) -> None:
+        """Tell the catalog what is new, and what is gone: not of a folder in which something cannot be looked at tonight."""
         unread = [stamp for stamp in new if not _shows(noted.get(stamp.name), stamp)]
-        self.place.catalog.note_files(folder_id, *heads.look(self.place.san, folder, unread))
+        if unread:
+            self.place.catalog.note_files(folder_id, *heads.look(self.place.san, folder, unread))
         here = {stamp.name for stamp in listing.files}
-        gone = [name for name, file in noted.items() if name not in here and file.state == "new"]
-        self.place.catalog.forget_files(folder_id, gone)
+        gone = [name for name, file in noted.items() if name not in here and file.state != "freed"]
+        if gone and not listing.closed:
+            self.place.catalog.forget_files(folder_id, gone)
 
     def _task(self, folder_id: int, folder: bytes, new: list[FileStamp], noted: dict[bytes, SanFile]) -> ExamTask:
         earlier = Counter(f.study for f in noted.values() if f.study and f.state in ARCHIVED)
         home = min(earlier, key=lambda uid: (-earlier[uid], uid), default=None)
-        studies = {f.study for f in self.place.catalog.files(folder_id).values() if f.study}
-        held = self.place.catalog.digests(sorted(studies))
+        now = self.place.catalog.files(folder_id)
+        held = self.place.catalog.digests(sorted({f.study for f in (*noted.values(), *now.values()) if f.study}))
         known = tuple(sorted((study, digest) for study, digests in held.items() for digest in digests))
         return ExamTask(folder_id, folder, tuple(new), known, home)
 
@@ -216,5 +237,7 @@ def _is_archived(known: SanFile | None, stamp: FileStamp) -> bool:
 
 
 def _shows(known: SanFile | None, stamp: FileStamp) -> bool:
-    """Whether the catalog knows the file as it lies there now."""
-    return known is not None and FileStamp(known.name, known.size, known.mtime_ns, known.ctime_ns) == stamp
+    """Whether the catalog knows the file as it lies there now; not one that was gone and is back."""
+    if known is None or known.state == "freed":
+        return False
+    return FileStamp(known.name, known.size, known.mtime_ns, known.ctime_ns) == stamp

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -43,20 +43,37 @@ class Turn:
             except SdfoError:
                 continue  # a catalog that is away for a moment; the lease outlives several renewals
 
+    def _note_failure(self, step: str, error: BaseException) -> None:
+        """A fenced step says nothing: the log is its successor's. Nor does one whose catalog is what failed."""
+        what = str(error) if isinstance(error, SdfoError) else type(error).__name__
+        with suppress(SdfoError):
+            self.check()
+            self._place.catalog.note_step(self._place.run, step, "failed", {"error": what})
 
-def require(place: Place, step: str) -> None:
-    """`UsageError` unless `step` of this run ended well: the next one must not build on half of it."""
+
+def _require(place: Place, step: str) -> None:
+    """`UsageError` unless `step` of this run ended well: the next one must not build on half of it.
+
+    Nor on what another run has looked at since: it may have archived newer bytes of the same exams.
+    """
     row = place.catalog.steps(place.run).get(step)
     if row is None or row.state != "done":
         found = "not run" if row is None else row.state
         raise UsageError(
             f"step {step} of this run is not done", found=found, next_command=f"sdfo {step} --run {place.run}"
         )
+    if place.last_scan != place.run:
+        raise UsageError("another run has scanned the SAN since", next_command=f"sdfo scan --run {place.run}")
 
 
 @contextmanager
-def turn(place: Place, step: str) -> Iterator[Turn]:
-    """Run one step of a run. `LeaseHeld` if another run is at work: then nothing is noted, nothing was changed."""
+def turn(place: Place, step: str, after: str | None = None) -> Iterator[Turn]:
+    """Run one step of a run, which needs `after` to be done.
+
+    `UsageError` if it is not, `LeaseHeld` if another run is at work: then nothing is noted, nothing was changed.
+    """
+    if after is not None:
+        _require(place, after)
     lease = place.catalog.take_lease(ARCHIVE, place.run, place.holder, TTL_SECONDS)
     ours = Turn(place, lease)
     began = time.monotonic()
@@ -68,18 +85,12 @@ def turn(place: Place, step: str) -> Iterator[Turn]:
     except Postponed:
         raise
     except BaseException as error:
-        _note_failure(place, step, error)
+        ours._note_failure(step, error)
         raise
     else:
+        ours.check()
         took = round(time.monotonic() - began, 3)
         place.catalog.note_step(place.run, step, "done", asdict(ours.report) | {"seconds": took})
     finally:
         ours._over.set()
         renewing.join()
-
-
-def _note_failure(place: Place, step: str, error: BaseException) -> None:
-    """A fenced step says nothing: the log is its successor's."""
-    if not isinstance(error, Fenced):
-        what = str(error) if isinstance(error, SdfoError) else type(error).__name__
-        place.catalog.note_step(place.run, step, "failed", {"error": what})

@@ -9,7 +9,7 @@ from sdfo.nightly.convert import outcomes
 from sdfo.nightly.engines import Engine, Progress, silent, verify_all
 from sdfo.nightly.job import Verdict
 from sdfo.nightly.place import Place
-from sdfo.nightly.turn import require, turn
+from sdfo.nightly.turn import turn
 
 VERDICTS = "verified.parquet"
 
@@ -23,8 +23,7 @@ class VerifyReport:
 
 def verify(place: Place, engine: Engine, progress: Progress = silent) -> VerifyReport:
     """Judge every attempt of the run. One that is not whole is not published; the others are."""
-    with turn(place, "verify") as mine:
-        require(place, "convert")
+    with turn(place, "verify", after="convert") as mine:
         parts = [part for outcome in outcomes(place) for part in outcome.parts]
         verdicts = verify_all(engine, place.job, parts, progress) if parts else []
         mine.check()

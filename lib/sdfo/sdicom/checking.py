@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -116,7 +117,7 @@ class _Walk:
             self._tail = (self._tail + bytes(piece[-tail:]))[-tail:]
 
 
-def check_aparts(store: Store, path: str, aparts: tuple[Apart, ...]) -> CheckReport:
+def check_aparts(store: Store, path: str, aparts: Iterable[Apart]) -> CheckReport:
     """Length and digest of every file beside the one at `path` that is there."""
     report, folder = CheckReport(), path.rpartition("/")[0]
     for apart in aparts:

@@ -25,7 +25,7 @@ PLAIN = b"\x00\x00"
 PREAMBLE = MAGIC + text(KEY_CLASS) + text(VALUE_CLASS) + PLAIN
 """Everything before the metadata."""
 
-_AHEAD = 64 * 1024
+_AHEAD = 4 * 1024  # keys and short values; what follows a long value is as short
 _MOST_PAIRS = 65_536
 _LONGEST_KEY = 65_536
 
@@ -47,7 +47,7 @@ def encode_header(metadata: Iterable[tuple[bytes, bytes]], sync: bytes) -> bytes
 
 
 def read_header(source: Source) -> Header:
-    """The header of an open file, by a read of 64 KiB and one more after each long value."""
+    """The header of an open file, by a read of 4 KiB and one more after each long value."""
     window = Window(source, _AHEAD)
     metadata, end = _read_metadata(window, _read_preamble(window))
     return Header(metadata, window.read(end, SYNC_SIZE), end + SYNC_SIZE)

@@ -9,11 +9,15 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from py4j.protocol import Py4JError
+from pyspark import SparkContext
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -22,7 +26,7 @@ from sdfo.converter import Problem
 from sdfo.errors import EngineError, NoEngine
 from sdfo.model import Description, ExamOutcome, ExamTask, PartOutcome
 from sdfo.nightly.engines import Progress, silent
-from sdfo.nightly.job import Halt, Job, Verdict, answers, check_part, describer, merge_exam
+from sdfo.nightly.job import Halt, Job, Verdict, answers, describer, halting, merge_exam, verify_part
 
 MAP_BYTES = 128 * conf.MIB
 """Bytes of SAN files that one map task reads, at most: some seconds of work, so that a lost task costs little."""
@@ -32,7 +36,9 @@ _CONFIG: dict[str, bool | float | int | str | None] = {
     "spark.python.unix.domain.socket.enabled": "true",  # over TCP each task waits 40 ms for an acknowledgement
 }
 
-_ERRORS = (Py4JError, PySparkException)
+_ERRORS = (Py4JError, PySparkException, OSError)
+"""OSError: where the JVM was, nobody listens."""
+_POLL_SECONDS = 1
 
 
 class SparkEngine:
@@ -50,51 +56,83 @@ class SparkEngine:
             builder = builder.master(f"local[{max(1, self.workers)}]").config("spark.ui.enabled", "false")
             builder = builder.config("spark.ui.showConsoleProgress", "false")
         try:
-            return builder.config(map=_CONFIG).getOrCreate()
+            started = builder.config(map=_CONFIG).getOrCreate()
+            _hide(started.sparkContext)
+            return started
         except _ERRORS as error:
             raise NoEngine(f"Spark did not start: {_first_line(error)}", next_command="sdfo doctor") from error
 
     def convert(self, job: Job, tasks: Sequence[ExamTask], progress: Progress = silent) -> list[ExamOutcome]:
-        context = self.session.sparkContext
-        told, shared = job.to_json(), context.broadcast(tuple(tasks))
-
-        def describe(places: Iterable[tuple[int, int]]) -> Iterator[tuple[int, Description | Problem | Halt]]:
-            described = describer(_job(told))
-            for exam, number in places:
-                task = shared.value[exam]
-                yield exam, described(task.folder, task.files[number])
-
-        def merge(exam: int, described: Iterable[tuple[int, Any]]) -> Iterator[ExamOutcome | Halt]:
-            yield merge_exam(_job(told), shared.value[exam], (d for _, d in described))
-
         files = [(exam, number) for exam, task in enumerate(tasks) for number in range(len(task.files))]
-        workers = context.defaultParallelism
-        slices = workers * (1 + sum(t.size for t in tasks) // (MAP_BYTES * workers))  # none waits for the last one
-        try:
+        with self._running(progress, len(tasks), "exams") as context:
+            told, shared = job.to_json(), context.broadcast(tuple(tasks))
+
+            def describe(places: Iterable[tuple[int, int]]) -> Iterator[tuple[int, Description | Problem | Halt]]:
+                described = describer(_job(told))
+                for exam, number in places:
+                    task = shared.value[exam]
+                    yield exam, described(task.folder, task.files[number])
+
+            def merge(exam: int, described: Iterable[tuple[int, Any]]) -> Iterator[ExamOutcome | Halt]:
+                yield merge_exam(_job(told), shared.value[exam], (d for _, d in described))
+
+            workers = context.defaultParallelism
+            slices = workers * (1 + sum(t.size for t in tasks) // (MAP_BYTES * workers))  # none waits for the last one
             described = context.parallelize(files, min(slices, len(files))).mapPartitions(describe)
             found = described.partitionBy(len(tasks), int).mapPartitionsWithIndex(merge).collect()
-        except _ERRORS as error:
-            raise EngineError(f"the Spark job failed ({type(error).__name__})") from error
-        finally:
             shared.destroy()
         progress(len(found), len(tasks), "exams")
         return answers(found)
 
     def verify(self, job: Job, parts: Sequence[PartOutcome], progress: Progress = silent) -> list[Verdict]:
         told = job.to_json()
-        try:
-            rows = self.session.sparkContext.parallelize(parts, len(parts))
-            found = rows.map(lambda part: check_part(_job(told), part)).collect()
-        except _ERRORS as error:
-            raise EngineError(f"the Spark job failed ({type(error).__name__})") from error
+        with self._running(progress, len(parts), "parts") as context:
+            rows = context.parallelize(parts, len(parts))
+            found = rows.map(lambda part: halting(verify_part, _job(told), part)).collect()
         progress(len(found), len(parts), "parts")
         return answers(found)
+
+    @contextmanager
+    def _running(self, progress: Progress, total: int, what: str) -> Iterator[SparkContext]:
+        """For a Spark job: its errors are `EngineError`, and every second what share of its tasks is done is told."""
+        context, over = self.session.sparkContext, threading.Event()
+
+        def tell() -> None:
+            with suppress(*_ERRORS):
+                while not over.wait(_POLL_SECONDS):
+                    tracker = context.statusTracker()
+                    jobs = filter(None, map(tracker.getJobInfo, tracker.getActiveJobsIds()))
+                    stages = [found for job in jobs for found in map(tracker.getStageInfo, job.stageIds) if found]
+                    if tasks := sum(stage.numTasks for stage in stages):
+                        progress(total * sum(stage.numCompletedTasks for stage in stages) // tasks, total, what)
+
+        telling = threading.Thread(target=tell, name="progress", daemon=True)
+        telling.start()
+        try:
+            yield context
+        except _ERRORS as error:
+            raise EngineError(f"the Spark job failed ({type(error).__name__})") from error
+        finally:
+            over.set()
+            telling.join()
 
     def close(self) -> None:
         """End the session, and with it every worker process: a verifier is never the process that wrote."""
         if "session" in self.__dict__:
-            self.session.stop()
+            with suppress(*_ERRORS):  # it may be dead
+                self.session.stop()
             del self.session
+
+
+def _hide(context: SparkContext) -> None:
+    """Let nobody else enter the folders of shuffles on this machine: there are patients' names in them.
+
+    Spark makes them for all to read. (On a cluster YARN keeps those of its executors private.)
+    """
+    roots = os.environ.get("SPARK_LOCAL_DIRS") or context.getConf().get("spark.local.dir") or "/tmp"  # java.io.tmpdir
+    for folder in (found for root in roots.split(",") for found in Path(root).glob("blockmgr-*")):
+        with suppress(OSError):  # somebody else's
+            folder.chmod(0o700)
 
 
 def _job(told: str) -> Job:

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sdfo import conf
-from sdfo.errors import SdfoError
+from sdfo.errors import SdfoError, places
 from sdfo.nightly.engines import Engine, Progress
 from sdfo.nightly.place import Place
 from sdfo.spark.engine import SparkEngine
@@ -33,6 +33,9 @@ def run_step(name: str, step: Step, argv: Sequence[str]) -> int:
     except SdfoError as error:
         print(f"{name}: {error}", file=sys.stderr, flush=True)
         return error.exit_code
+    except Exception as error:  # noqa: BLE001 the outer edge
+        sys.stderr.writelines(places(error))
+        return 1
     return 0
 
 

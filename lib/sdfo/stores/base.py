@@ -11,11 +11,12 @@ import re
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from sdfo.errors import BadPath, Exists, OutOfRange
+from sdfo.errors import BadPath, Exists, OutOfRange, StoreError
 
 CHUNK = 4 * 1024 * 1024
 """Bytes moved at once where a whole file is streamed."""
@@ -113,6 +114,11 @@ class Store(ABC):
 
     url: str
 
+    @property
+    def write_retry_seconds(self) -> float:
+        """For how long it is worth writing anew what met `Unavailable`, to a new name each time. 0: not at all."""
+        return 0.0
+
     @abstractmethod
     def create(self, path: str, *, private: bool = False) -> Sink:
         """A new file, with the folders it needs; `private`: for its owner alone. `Exists` if the name is taken."""
@@ -152,11 +158,21 @@ class Store(ABC):
 
     def put(self, path: str, data: bytes) -> None:
         """A small private file, whole and durable, visible under its name only when complete. Never over another."""
-        attempt = f"{checked(path)}.{secrets.token_hex(8)}.part"
-        with self.create(attempt, private=True) as sink:
-            sink.write(data)
+        attempt = self._attempt(checked(path), data)
         try:
             self.rename(attempt, path)
         except Exists:
             self.delete(attempt)
             raise
+
+    def _attempt(self, path: str, data: bytes) -> str:
+        """Write `data` to a new private file beside `path`; its name. Nothing is left behind where that fails."""
+        attempt = f"{path}.{secrets.token_hex(8)}.part"
+        try:
+            with self.create(attempt, private=True) as sink:
+                sink.write(data)
+        except StoreError:
+            with suppress(StoreError):
+                self.delete(attempt)
+            raise
+        return attempt

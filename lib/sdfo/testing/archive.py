@@ -14,7 +14,6 @@ from sdfo import conf
 from sdfo.nightly.night import night
 from sdfo.nightly.place import Place, init
 from sdfo.nightly.summary import NightReport
-from sdfo.stores.local import LocalStore
 
 TOML = """
 site = "test"
@@ -66,7 +65,7 @@ class Archive:
 
     def parts(self) -> dict[str, str]:
         """Every file below exams/, with its SHA-256."""
-        store = LocalStore(self.folder / "hdfs")
+        store = self.place().store
         return {s.path: hashlib.sha256(store.read_all(s.path)).hexdigest() for s in store.list("exams")}
 
     def sdfo(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:

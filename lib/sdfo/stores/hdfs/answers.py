@@ -64,4 +64,4 @@ def _rpc(text: str) -> tuple[str, str]:
     found = _RPC.match(text)
     if found is None:
         return "", ""
-    return found[1], found[2].partition("\\n")[0].rstrip('")')
+    return found[1], found[2].partition("\\n")[0].removesuffix('")')

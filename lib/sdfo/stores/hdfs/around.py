@@ -1,7 +1,7 @@
 """Another way to a file's bytes: WebHDFS, from every DataNode that holds them at once; the first to give them wins.
 
 Which node hangs is not known (a stopped process still takes connections), so none is waited for. Needs a cluster without
-Kerberos: else hdfs-native's own way to the next replica has to do, which it takes in two thirds of the deadline at most.
+Kerberos: else the client's own way to the next replica has to do.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,7 +17,7 @@ from urllib.parse import quote, urlencode
 
 from sdfo.errors import Missing, Unavailable
 from sdfo.stores.hdfs import site
-from sdfo.stores.hdfs.calls import Late, Race
+from sdfo.stores.hdfs.calls import Failed, Late, Race
 
 _open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open  # a cluster is not behind a web proxy
 
@@ -41,7 +40,13 @@ def read(url: str, file: Identity, offset: int, length: int, until: float) -> by
     for web in where.web(url):
         try:
             return _Web(web, until).read(file, offset, length)
-        except (OSError, ValueError, LookupError, Late) as error:  # one of two NameNodes is on standby: ask the next
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            Late,
+            Failed,
+        ) as error:  # one of two NameNodes is on standby: ask the next
             failed = type(error).__name__
     raise Unavailable(f"the NameNode's web server gives no other way ({failed})", path=file.path)
 
@@ -72,7 +77,8 @@ class _Web:
         return f"/.reserved/.inodes/{found['fileId']}"
 
     def _block(self, inode: str, names: list[str], offset: int, length: int) -> bytes:
-        race = Race[bytes]()
+        """From the first node that gives it."""
+        race: Race[bytes] = Race()
         for name in names:
             others = ",".join(other for other in names if other != name)
             race.begin(partial(self._from_node, inode, offset, length, others))

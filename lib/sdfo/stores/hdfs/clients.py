@@ -80,4 +80,6 @@ def _patience(deadline: float) -> dict[str, str]:
 
 def await_readable() -> None:
     """Before the first read in a forked process."""
-    time.sleep(max(0.0, _here.readable_at - time.monotonic()))
+    if _here.readable_at:
+        time.sleep(max(0.0, _here.readable_at - time.monotonic()))
+        _here.readable_at = 0.0

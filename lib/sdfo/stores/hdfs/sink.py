@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from hdfs_native import FileWriter
-
 from sdfo.errors import SdfoError, StoreError, Unavailable
 from sdfo.stores.base import CHUNK, Sink
 
 if TYPE_CHECKING:
+    from hdfs_native._internal import RawFileWriter
+
     from sdfo.stores.hdfs.store import HdfsStore
 
 T = TypeVar("T")
@@ -21,9 +21,9 @@ T = TypeVar("T")
 class HdfsSink(Sink):
     """HDFS syncs each block to disk as it is finished; `close` returns once the NameNode has the file's last length."""
 
-    def __init__(self, store: HdfsStore, path: str, writer: FileWriter) -> None:
+    def __init__(self, store: HdfsStore, path: str, writer: RawFileWriter) -> None:
         self.path, self._store, self._pid = path, store, os.getpid()
-        self._writer: FileWriter | None = writer
+        self._writer: RawFileWriter | None = writer
         self._pending, self._handed, self._failed = bytearray(), 0, False
 
     def write(self, *buffers: bytes | bytearray | memoryview) -> None:
@@ -53,7 +53,7 @@ class HdfsSink(Sink):
         finally:
             self._writer = None
 
-    def _closed(self, writer: FileWriter) -> int:
+    def _closed(self, writer: RawFileWriter) -> int:
         """Close; the length that the NameNode knows of after that."""
         writer.close()
         return self._store.client.get_file_info(self._store.at(self.path)).length
@@ -61,7 +61,7 @@ class HdfsSink(Sink):
     def abandon(self) -> None:
         self._writer = None  # the client then lets go of the lease; the file stays, for `gc`
 
-    def _hand_over(self, writer: FileWriter) -> None:
+    def _hand_over(self, writer: RawFileWriter) -> None:
         if self._pending:
             piece, self._pending = self._pending, bytearray()
             self._call(lambda: writer.write(piece))
@@ -71,7 +71,7 @@ class HdfsSink(Sink):
         return self._store.call(self.path, work)
 
     @contextmanager
-    def _or_garbage(self) -> Iterator[FileWriter]:
+    def _or_garbage(self) -> Iterator[RawFileWriter]:
         """An error in here is the last word on this file."""
         if self._failed:
             raise Unavailable("an earlier write failed: this attempt is garbage", path=self.path)

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from operator import attrgetter
-from typing import TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from hdfs_native import Client, FileStatus, FileWriter, WriteOptions
+from hdfs_native import Client, FileStatus, WriteOptions
 
 from sdfo.conf import MIB, Hdfs
 from sdfo.errors import Exists, Missing, SettingsError, StoreError, Unavailable
 from sdfo.stores.anew import anew
 from sdfo.stores.base import Sink, Source, Stat, Store, checked
 from sdfo.stores.hdfs import around, clients, site
-from sdfo.stores.hdfs.around import Identity
 from sdfo.stores.hdfs.answers import onto_folder, translated
+from sdfo.stores.hdfs.around import Identity
 from sdfo.stores.hdfs.calls import Failed, Late, Race
 from sdfo.stores.hdfs.sink import HdfsSink
 from sdfo.stores.hdfs.source import HdfsSource
+
+if TYPE_CHECKING:
+    from hdfs_native._internal import RawFileWriter
 
 T = TypeVar("T")
 
 _FILE, _PRIVATE_FILE, _FOLDER, _PRIVATE_FOLDER = 0o640, 0o600, 0o750, 0o700
 _OTHERS = 0o077
+_HASTE = 2.0
+"""The deadline that the hasty client has in mind, in seconds."""
 _TRIES = 50
 """How often a folder is made for a name, where others take it away again as it empties."""
 
@@ -57,13 +62,18 @@ class HdfsStore(Store):
         """This process's."""
         return clients.client(self._cluster, self.deadline)
 
+    @property
+    def hasty_client(self) -> Client:
+        """One that soon goes on to the next node, for reading around one that hangs."""
+        return clients.client(self._cluster, _HASTE)
+
     def at(self, path: str) -> str:
         """The absolute path on HDFS."""
         return f"{self._top}/{checked(path)}"
 
     def call(self, path: str, work: Callable[[], T]) -> T:
         """What `work` gives, in another thread, by the deadline; errors as ours, of `path`."""
-        race = Race[T]()
+        race: Race[T] = Race()
         race.begin(work)
         try:
             return race.first(race.began + self.deadline)[0]
@@ -84,8 +94,9 @@ class HdfsStore(Store):
             create_parent=False,  # true would make folders for everybody to read
         )
 
-        def work() -> FileWriter:
-            return self._in_folder(at, lambda: self.client.create(at, options))
+        def work() -> RawFileWriter:
+            # the client's own FileWriter closes the file when it is freed, for as long as that takes
+            return self._in_folder(at, lambda: self.client.inner.create(at, options))
 
         return HdfsSink(self, path, self.call(path, work))
 
@@ -129,19 +140,81 @@ class HdfsStore(Store):
         source, target = self.at(old), self.at(new)
         self.stat(old)  # a folder is not renamed
 
-        def work() -> bool:
+        def work() -> None:
             try:
                 self._in_folder(target, lambda: self.client.rename(source, target, overwrite=False), needed=source)
+            except FileNotFoundError as error:
+                raise Missing("not there", path=old) from error
             except RuntimeError as error:
                 if onto_folder(error):
-                    return False
+                    raise Exists("a folder is there", path=new) from error
                 raise
-            return True
 
-        try:
-            if not self.call(new, work):
-                raise Exists("a folder is there", path=new)
-        except Missing as error:
-            raise Missing(error.what, path=old if self._gone(source) else new) from error
+        self.call(new, work)
         if _parent(source) != _parent(target):
             self._left(old)
+
+    def _left(self, path: str) -> None:
+        """A name went from its folder; so does the folder if it was the last: each costs the NameNode an object.
+
+        A protected folder stays: whoever made it again would open it to others.
+        """
+        folder = path.rpartition("/")[0]
+        if folder:
+            at = self.at(folder)
+
+            def work() -> None:
+                if self.client.get_file_info(at).permission & _OTHERS:
+                    self.client.delete(at, False)
+
+            with suppress(StoreError):  # not empty, or gone
+                self.call(folder, work)
+
+    def _attempt(self, path: str, data: bytes) -> str:
+        return anew(self.write_retry_seconds, partial(super()._attempt, path, data))
+
+    # ---- folders
+
+    def list(self, folder: str = "") -> Iterator[Stat]:
+        yield from self._walk(self.at(folder) if folder else self._top or "/")
+
+    def _walk(self, at: str) -> Iterator[Stat]:
+        for status in self._entries(at):
+            if status.isdir:
+                yield from self._walk(status.path)
+            else:
+                yield _stat(status.path.removeprefix(f"{self._top}/"), status)
+
+    def _entries(self, at: str) -> Sequence[FileStatus]:
+        """What is in a folder; nothing if it is none, or went away while we looked."""
+        path = at.removeprefix(f"{self._top}/")
+        try:
+            found = self.call(path, lambda: list(self.client.list_status(at, False)))
+        except Missing:
+            return []
+        # `a.b` sorts before `a/c`: a folder's key carries its slash, so that whole paths come out ascending
+        return sorted((s for s in found if s.path != at), key=lambda s: s.path + "/" * s.isdir)
+
+    def protect(self, folder: str) -> None:
+        at = self.at(folder)
+
+        def work() -> None:
+            self.client.mkdirs(_parent(at), _FOLDER, create_parent=True)
+            self.client.mkdirs(at, _PRIVATE_FOLDER, create_parent=True)
+            self.client.set_permission(at, _PRIVATE_FOLDER)
+
+        self.call(folder, work)
+
+    def free(self) -> tuple[int, int]:
+        """In bytes of files: what the disks have, divided by the replicas that `dfs.replication` makes of each."""
+        free, total = self.call("", lambda: around.capacity(self.url, self.deadline / 4))
+        copies = site.site().replication
+        return free // copies, total // copies
+
+
+def _parent(at: str) -> str:
+    return at.rpartition("/")[0] or "/"
+
+
+def _stat(path: str, status: FileStatus) -> Stat:
+    return Stat(path, status.length, status.modification_time / 1000)

@@ -46,15 +46,16 @@ def _lock() -> int:
 
 
 def _up() -> int:
-    hadoop = Cluster.recorded(FOLDER)
-    if hadoop is None:
+    hadoop = Cluster.running(FOLDER)
+    if hadoop is None or not hadoop.well():
+        if hadoop is not None:
+            hadoop.stop()
         hadoop, began = Cluster(FOLDER, bound=False), time.monotonic()
         try:
             hadoop.start(yarn=True)
         except BaseException:
             hadoop.stop()
             raise
-        hadoop.record()
         print(f"ready in {time.monotonic() - began:.1f} s")
     for what, where in (
         ("export HADOOP_CONF_DIR=", hadoop.conf),
@@ -68,7 +69,7 @@ def _up() -> int:
 
 
 def _down() -> int:
-    hadoop = Cluster.recorded(FOLDER)
+    hadoop = Cluster.running(FOLDER)
     if hadoop is None:
         print("it is not up")
         return 0
@@ -78,7 +79,7 @@ def _down() -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    hadoop = Cluster.recorded(FOLDER)
+    hadoop = Cluster.running(FOLDER)
     if hadoop is None or not arguments:
         print("it is not up: make hadoop-up" if hadoop is None else "which command?", file=sys.stderr)
         return 1

@@ -1,9 +1,9 @@
 """The cluster: started, awaited, harmed on purpose, mended, stopped.
 
-    with cluster(tmp_path) as hadoop:      # HDFS; the daemons die with this process
-        hadoop.start_yarn()
-        hadoop.datanodes[0].kill()
-        hadoop.mend()                      # every daemon is there and answers again
+with cluster(tmp_path) as hadoop:      # HDFS; the daemons die with this process
+    hadoop.start_yarn()
+    hadoop.datanodes[0].kill()
+    hadoop.mend()                      # every daemon is there and answers again
 """
 
 from __future__ import annotations
@@ -90,10 +90,10 @@ class Cluster:
             done = self.home.run("namenode", "-format", "-nonInteractive")
             if done.returncode != 0:
                 raise NotReady(f"the NameNode could not be formatted:\n{done.stderr[-3000:]}")
-        self._begin("namenode", "namenode")
+        self._begin("namenode")
         self._await(self._namenode_answers)  # a DataNode that knocks earlier sleeps for 5 s
         for number in range(self.count):
-            self._begin_datanode(number)
+            self._begin(f"datanode-{number}")
         self._await(self.healthy)
         if yarn:
             self._await(self._yarn_answers)
@@ -114,18 +114,24 @@ class Cluster:
 
     def _begin_yarn(self) -> None:
         for name in _YARN:
-            self._begin(name, name)
+            self._begin(name)
 
-    def _begin_datanode(self, number: int) -> None:
+    def _begin(self, name: str) -> None:
+        self.daemons[name] = self._daemon(name)
+        self.daemons[name].start()
+
+    def _daemon(self, name: str) -> Daemon:
+        """`datanode-2`, or a daemon of which there is one."""
+        word, _, number = name.partition("-")
+        options = self._datanode_options(int(number)) if number else []
+        return Daemon(self.home, name, word, options, self.bound)
+
+    def _datanode_options(self, number: int) -> list[str]:
         folder = self.home.folder / f"datanode-{number}"
         folder.mkdir(exist_ok=True, mode=0o700)
         named = zip(("address", "http.address", "ipc.address"), self.ports.datanodes[number], strict=True)
         options = [f"-Ddfs.datanode.{name}={HOST}:{port}" for name, port in named]
-        self._begin(folder.name, "datanode", f"-Ddfs.datanode.data.dir={folder.as_uri()}", *options)
-
-    def _begin(self, name: str, word: str, *arguments: str) -> None:
-        self.daemons[name] = Daemon(self.home, name, word, arguments, self.bound)
-        self.daemons[name].start()
+        return [f"-Ddfs.datanode.data.dir={folder.as_uri()}", *options]
 
     # ---- asking it
 
@@ -147,10 +153,15 @@ class Cluster:
         live = {node["xferaddr"]: node["lastContact"] for node in json.loads(info["LiveNodes"]).values()}
         ages = [time.monotonic() - max(node.started, self.namenode.started) for node in self.datanodes]
         silent = [live.get(self.address(n), age) for n, age in enumerate(ages)]
-        return info["Safemode"] == "" and all(quiet < min(age, 3) for quiet, age in zip(silent, ages, strict=True))
+        spoken = (quiet < 3 and quiet + 1 <= age for quiet, age in zip(silent, ages, strict=True))  # whole seconds
+        return info["Safemode"] == "" and all(spoken)
 
     def _yarn_answers(self) -> bool:
         return bool(self.ask(f"{self.resource_web}/ws/v1/cluster/metrics")["clusterMetrics"]["activeNodes"] >= 1)
+
+    def well(self) -> bool:
+        """Every daemon is there and answers, those of YARN too."""
+        return len(self.daemons) == 3 + self.count and self._true(self.healthy) and self._true(self._yarn_answers)
 
     def live(self) -> int:
         """How many DataNodes the NameNode takes for living."""
@@ -162,6 +173,12 @@ class Cluster:
         found = self.ask(f"{self.web}/webhdfs/v1{path}?op=GETFILEBLOCKLOCATIONS&{user}")
         names = found["BlockLocations"]["BlockLocation"][0]["names"]
         return sorted(n for n in range(self.count) if self.address(n) in names)
+
+    def replicas(self, path: str) -> list[Path]:
+        """The files on the DataNodes' disks that hold the first block of the file at the absolute `path`."""
+        said = self.home.run("fsck", path, "-files", "-blocks").stdout
+        block = next(word for word in said.split() if ":blk_" in word).rpartition(":")[2].rpartition("_")[0]
+        return sorted(self.home.folder.glob(f"datanode-*/current/*/current/*/**/{block}"))
 
     # ---- harm and repair
 
@@ -224,25 +241,19 @@ class Cluster:
                 except OSError:
                     continue
 
-    # ---- for a later process
-
-    def record(self) -> None:
-        """Write down the processes, so that another one can `recorded` and stop them."""
-        known = {d.name: [d.word, list(d.arguments), d.pid] for d in self.daemons.values()}
-        (self.home.folder / "daemons.json").write_text(json.dumps(known))
-
     @classmethod
-    def recorded(cls, folder: Path) -> Cluster | None:
-        """The cluster that was recorded in `folder`; None if there is none, or nothing of it lives."""
-        file = folder.resolve() / "daemons.json"
-        if not file.exists():
-            return None
+    def running(cls, folder: Path) -> Cluster | None:
+        """The cluster that lives in `folder`, whoever started it; None if there is none."""
         found = cls(folder, bound=False)
-        for name, (word, arguments, pid) in json.loads(file.read_text()).items():
-            found.daemons[name] = Daemon(found.home, name, word, arguments, False, pid)
+        processes = found.home.processes()
+        if not processes:
+            return None
         found.ports = Ports.load(found.home.folder / "ports.json")
         found.count = len(found.ports.datanodes)
-        return found if any(daemon.alive for daemon in found.daemons.values()) else None
+        for name in sorted(processes):
+            found.daemons[name] = found._daemon(name)
+            found.daemons[name].pid = processes[name]
+        return found
 
 
 @contextmanager

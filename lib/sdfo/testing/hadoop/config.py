@@ -10,7 +10,7 @@ import json
 import socket
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Self
 from xml.sax.saxutils import escape
@@ -46,9 +46,9 @@ class Ports:
     def free(cls, datanodes: int) -> Self:
         """Ports that nobody has now. Somebody may have taken one before its daemon starts."""
         with ExitStack() as held:  # all at once, so that they differ
-            found = [_held_port(held) for _ in range(7 + 3 * datanodes)]
-        data = found[7:]
-        return cls(*found[:7], tuple((data[n], data[n + 1], data[n + 2]) for n in range(0, len(data), 3)))
+            single = {field.name: _held_port(held) for field in fields(cls) if field.name != "datanodes"}
+            each = [(_held_port(held), _held_port(held), _held_port(held)) for _ in range(datanodes)]
+        return cls(**single, datanodes=tuple(each))
 
     @classmethod
     def load(cls, file: Path) -> Self:
@@ -58,10 +58,14 @@ class Ports:
     def dump(self, file: Path) -> None:
         file.write_text(json.dumps(asdict(self)))
 
+    def _all(self) -> list[int]:
+        single = [value for value in asdict(self).values() if isinstance(value, int)]
+        return single + [port for three in self.datanodes for port in three]
+
     def all_free(self) -> bool:
         with ExitStack() as held:
             try:
-                for port in (*list(asdict(self).values())[:7], *(port for three in self.datanodes for port in three)):
+                for port in self._all():
                     _held_port(held, port)
             except OSError:
                 return False

@@ -29,7 +29,14 @@ CLASSES = {
 }
 """What comes after `hadoop`, `hdfs` or `yarn` on a command line → the class that does it."""
 HEAP_MIB = {"namenode": 128, "datanode": 96, "resourcemanager": 160, "nodemanager": 128}
-_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Xss512k", "-Djava.net.preferIPv4Stack=true")
+_JVM = (
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:-UsePerfData",
+    "-Xss512k",
+    "-Djava.net.preferIPv4Stack=true",
+)
+_NAME = b"-Dsdfo.daemon="
 INSTALL = "apt-get install openjdk-17-jre-headless"
 
 
@@ -48,6 +55,19 @@ class Home:
         """For a daemon or a command. The superuser is whoever starts the NameNode, whatever HADOOP_USER_NAME says."""
         own = {name: value for name, value in os.environ.items() if name != "HADOOP_USER_NAME"}
         return {**own, "HADOOP_CONF_DIR": str(self.conf), "MALLOC_ARENA_MAX": "2"}
+
+    def processes(self) -> dict[str, int]:
+        """The daemons of this cluster that live, whoever started them: name → process id."""
+        found, mark = dict[str, int](), f"-Dhadoop.home.dir={self.folder}".encode()
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                command = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue  # it ended meanwhile
+            if mark in command:
+                names = (word.removeprefix(_NAME) for word in command if word.startswith(_NAME))
+                found |= {name.decode(): int(entry.name) for name in names}
+        return found
 
     def java(self, word: str, *arguments: str) -> list[str]:
         """The command line for `hadoop WORD ARGUMENTS…`; a word that is none is taken for a class."""
@@ -89,6 +109,7 @@ class Daemon:
 
     def start(self) -> None:
         command = self.home.java(self.word, *self.arguments)
+        command.insert(1, f"{_NAME.decode()}{self.name}")
         if self.bound:
             command = ["setpriv", "--pdeathsig", "KILL", "--", *command]
         with open(self.log, "ab") as log:
@@ -107,11 +128,7 @@ class Daemon:
         """Whether the process is there, and is this daemon: a number is given again to another process."""
         if self._process is not None:
             return self._process.poll() is None
-        try:
-            command = Path(f"/proc/{self.pid}/cmdline").read_bytes().split(b"\0")
-        except OSError:
-            return False
-        return f"-Dhadoop.home.dir={self.home.folder}".encode() in command
+        return self.home.processes().get(self.name) == self.pid
 
     def signal(self, number: int) -> None:
         if self.alive:
