@@ -95,6 +95,20 @@ demo: setup ## a night over real exams by Airflow's DAG, then one image back
 airflow: setup ## Airflow's pages on 127.0.0.1, with the login
 	@scripts/airflow-pages
 
+# -- a Hadoop of one's own -------------------------------------------------------------------------------------------
+
+.PHONY: hadoop
+hadoop: setup ## the jars of a Hadoop for development and tests, compared with their lock
+	@$(PY) -m sdfo.testing.hadoop gather
+
+.PHONY: hadoop-up
+hadoop-up: hadoop ## NameNode, 3 DataNodes, ResourceManager, NodeManager on 127.0.0.1
+	@$(PY) -m sdfo.testing.hadoop up
+
+.PHONY: hadoop-down
+hadoop-down: setup ## stop them; what they store stays in var/hadoop
+	@$(PY) -m sdfo.testing.hadoop down
+
 # -- to work on it ---------------------------------------------------------------------------------------------------
 
 .PHONY: test
@@ -102,8 +116,8 @@ test: setup ## all tests but the long ones; ARGS='…' goes to pytest
 	@$(PY) scripts/test_groups.py $(ARGS)
 
 .PHONY: test-long
-test-long: setup ## the tests that take minutes
-	@$(PY) -m pytest -m long $(ARGS)
+test-long: setup hadoop ## the tests that take minutes, and those on a real Hadoop
+	@$(PY) -m pytest -m 'long or hadoop' $(ARGS)
 
 .PHONY: bench
 bench: setup ## the table of ratios

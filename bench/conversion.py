@@ -9,7 +9,6 @@ from bench.place import Exam, Place, only_part
 from bench.rows import Goal, Row, interleaved, speed
 from bench.sizes import Sizes
 from sdfo import converter
-from sdfo.nightly.job import convert_exam, verify_part
 from sdfo.nightly.local import LocalEngine
 
 _GOAL = Goal("≥", 0.90)
@@ -44,8 +43,10 @@ def _rows(place: Place, rounds: int, what: str, exam: Exam) -> Iterator[Row]:
 
 def whole(place: Place, exam: Exam, threads: int) -> None:
     """Describe, merge, verify."""
-    job = place.job()
-    verdict = verify_part(job, only_part(convert_exam(job, exam.task, threads)), threads)
+    job, engine = place.job(), LocalEngine(0)
+    engine.threads = threads
+    (outcome,) = engine.convert(job, [exam.task])
+    (verdict,) = engine.verify(job, [only_part(outcome)])
     if not verdict.whole:
         raise SystemExit(f"the bench wrote a part that is not whole: {verdict.reason}")
 

@@ -20,7 +20,7 @@ made up for, at once: a run takes everything that is new. By hand at any hour: `
 | good_night | nothing; it is green when both publish and report are | see the red one |
 
 **Any task may be cleared at any time**: each step may be repeated and ends with the same bytes. By hand the same words do
-it: `sdfo scan --run RUN_ID`, and so on.
+it: `sdfo scan --run RUN_ID`, and so on. Of a run that a later one has overtaken, clear `scan` with downstream.
 
 **Exit codes.** 1 failed. 2 settings or words are wrong. 75 postponed: another run is at work, nothing was changed. Every step
 but `report` is then tried twice more, ten minutes apart. After that the task is red, for 75 too, since the night's images are

@@ -12,9 +12,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 GROUPS = {
-    "unit": "not night and not airflow and not long",
-    "night": "night and not airflow and not long",
-    "airflow": "airflow and not long",
+    "unit": "not night and not airflow and not hadoop and not long",
+    "night": "night and not airflow and not hadoop and not long",
+    "airflow": "airflow and not hadoop and not long",
 }
 NO_TESTS = 5  # pytest's exit code when nothing was collected
 REPORTS = Path("build/tests")

@@ -13,7 +13,19 @@ FENCE = re.compile(r"^```(?:console|bash|sh)\n(.*?)^```", re.DOTALL | re.MULTILI
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE))
 TARGETS = {name for names in TARGETS for name in names.split()}
-CONTRACT = {"help", "setup", "demo", "test", "test-long", "check", "bench", "airflow"}
+CONTRACT = {
+    "help",
+    "setup",
+    "demo",
+    "test",
+    "test-long",
+    "check",
+    "bench",
+    "airflow",
+    "hadoop",
+    "hadoop-up",
+    "hadoop-down",
+}
 
 
 def commands(page: Path) -> list[str]:

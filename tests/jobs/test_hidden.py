@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -66,16 +68,22 @@ def test_mrjobs_files_lie_in_a_folder_of_our_own(archive, monkeypatch):
     assert list(temporary.iterdir()) == []
 
 
-def test_sparks_shuffles_lie_in_folders_of_our_own(archive, monkeypatch):
-    """Spark makes the folders of its blocks for all to enter; before the first block is written nobody else may."""
-    from sdfo.spark.engine import SparkEngine
+_MODES = """
+import os, sys
+from contextlib import closing
+from sdfo.spark.engine import SparkEngine
+with closing(SparkEngine(1)) as engine:
+    assert engine.session
+    print(*(oct(os.stat(os.path.join(sys.argv[1], name)).st_mode & 0o777) for name in os.listdir(sys.argv[1])))
+"""
 
-    scratch = archive.folder / "scratch"
-    scratch.mkdir()
-    monkeypatch.setenv("SPARK_LOCAL_DIRS", str(scratch))
-    with closing(SparkEngine(1)) as engine:
-        assert engine.session
-        assert {stat.S_IMODE(path.stat().st_mode) for path in scratch.iterdir()} == {0o700}
+
+def test_sparks_shuffles_lie_in_folders_of_our_own(tmp_path):
+    """Spark makes the folders of its blocks for all to enter; before the first block is written nobody else may."""
+    env = {**os.environ, "SPARK_LOCAL_DIRS": str(tmp_path)}
+    command = [sys.executable, "-c", _MODES, str(tmp_path)]
+    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True)
+    assert set(done.stdout.split()) == {"0o700"}
 
 
 def test_progress_is_told_while_spark_works(archive, monkeypatch):

@@ -175,3 +175,34 @@ def test_a_closed_folder_loses_nothing(archive, monkeypatch):
     place.catalog.start_run("r2", "local")
     assert scan(place).already == 1
     assert {file.state for file in place.catalog.files(1).values()} == {"archived"}
+
+
+def test_a_folder_that_never_settles_is_told(archive, monkeypatch):
+    """Somebody writes into it every night: nothing of it is archived, and after some days a person hears of it."""
+    from sdfo.nightly import report
+
+    _exams(archive, 2)
+    settings = {"san": {"root": "san", "settle_minutes": 60}}
+    (archive.san / "exam0" / "log").write_bytes(b"1")
+    monkeypatch.setattr("sdfo.nightly.scan._Scan._wait", lambda scan: None)
+    assert not archive.night("r1", **settings).attention
+    monkeypatch.setattr(report, "UNSETTLED_DAYS", 0)
+    (archive.san / "exam0" / "log").write_bytes(b"2")
+    found = archive.night("r2", **settings)
+    assert found.good
+    assert [(row.folder, row.fate) for row in found.files] == [("exam0", "settling"), ("exam1", "settling")]
+    assert "do not settle" in found.todo[0].what
+
+
+@pytest.mark.parametrize(("ahead", "settled"), [(0, False), (3600, True), (5, False), (-3600, True)])
+def test_a_clock_that_is_off_holds_no_exam_for_ever(archive, monkeypatch, ahead, settled):
+    """The SAN's clock against ours, in seconds: an hour ahead says nothing of age, so two equal listings are enough."""
+    import time
+
+    _exams(archive, 1)
+    monkeypatch.setattr("sdfo.nightly.scan._Scan._wait", lambda scan: None)
+    now = time.time()
+    monkeypatch.setattr("sdfo.nightly.scan.time.time", lambda: now - ahead)
+    place = archive.place("r1", san={"root": "san", "settle_minutes": 1})
+    place.catalog.start_run("r1", "local")
+    assert (scan(place).tasked, settled) in ((2, True), (0, False))

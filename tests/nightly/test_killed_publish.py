@@ -17,6 +17,8 @@ from sdfo.nightly.verify import verify
 from sdfo.testing.archive import Archive, new_archive
 from sdfo.testing.exams import Series, make_exam
 
+pytestmark = pytest.mark.night
+
 APART = {"hdfs": {"root": "hdfs", "max_record_mib": 1}}
 
 

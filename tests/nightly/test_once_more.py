@@ -296,3 +296,51 @@ def test_a_damaged_neighbour_at_its_name_is_not_taken_for_the_right_one(archive)
     change_in_place(target)
     assert publish(place).set_aside == 1
     assert place.store.stat(attempt)
+
+
+def test_convert_again_leaves_what_is_published_to_the_next_scan(archive, monkeypatch):
+    """One file could not be read, the others are published; it can be read now: nothing is archived a second time."""
+    from sdfo.converter import Problem, describe
+    from sdfo.model import Fate
+    from sdfo.nightly import job
+
+    _exams(archive, 1)
+
+    def unreadable(san, folder, stamp):
+        if stamp.name.endswith(b"1.dcm"):
+            return Problem(stamp, Fate.UNREADABLE, "a file cannot be opened")
+        return describe(san, folder, stamp)
+
+    monkeypatch.setattr(job.converter, "describe", unreadable)
+    place, engine = _until(archive, "verify"), LocalEngine(0)
+    publish(place)
+    before = archive.parts()
+    monkeypatch.undo()
+    convert(place, engine)
+    verify(place, engine)
+    assert publish(place).already == 1
+    assert archive.parts() == before
+    archive.end_turn()
+    assert archive.night("r2").ledger.lines["archived tonight"] == 1
+    assert len(list(Client(archive.settings()).exam(Series("CT", 0, 16).study_uid))) == 2
+
+
+def test_convert_again_writes_again_what_verify_refused(archive):
+    """A part that the disk spoilt: the same run comes to its end with a new one."""
+    _exams(archive)
+    place, engine = _until(archive, "convert"), LocalEngine(0)
+    (part,) = outcomes(place)[0].parts
+    change_in_place(archive.folder / "hdfs" / part.attempt)
+    assert verify(place, engine).refused == 1
+    assert archive.night("r1").ledger.lines["archived tonight"] == 6
+    assert archive.place().catalog.quarantine() == []
+
+
+def test_attempts_that_are_all_gone_are_no_exams_fault(archive):
+    """Whatever took them away: verify fails, nobody is set aside."""
+    _exams(archive)
+    place = _until(archive, "convert")
+    for path in (archive.folder / "hdfs" / "attempts").rglob("*.sdicom"):
+        path.unlink()
+    with pytest.raises(EngineError):
+        verify(place, LocalEngine(0))

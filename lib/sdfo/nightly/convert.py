@@ -11,10 +11,13 @@ from sdfo.model import ExamOutcome, ExamTask, Fate
 from sdfo.nightly import fuses
 from sdfo.nightly.batches import batches
 from sdfo.nightly.engines import Engine, Progress, convert_all, silent
-from sdfo.nightly.job import lies_at
+from sdfo.nightly.job import Verdict, lies_at
 from sdfo.nightly.place import Place
 from sdfo.nightly.scan import TASKS
 from sdfo.nightly.turn import Turn, turn
+
+VERDICTS = "verified.parquet"
+"""What verify, the next step, writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,9 @@ def _one(
     place: Place, engine: Engine, name: str, batch: list[ExamTask], mine: Turn, progress: Progress
 ) -> list[ExamOutcome]:
     earlier = place.read(_outcomes(name), ExamOutcome, "convert") if place.has(_outcomes(name)) else []
-    found = {outcome.folder_id: outcome for outcome in earlier if _is_written(place, outcome)}
+    verdicts = place.read(VERDICTS, Verdict, "verify") if earlier and place.has(VERDICTS) else []
+    refused = {verdict.attempt for verdict in verdicts if not verdict.whole}
+    found = {outcome.folder_id: outcome for outcome in earlier if _is_written(place, outcome, refused)}
     left = [task for task in batch if task.folder_id not in found]
     if left:
         found |= {outcome.folder_id: outcome for outcome in convert_all(engine, place.job, left, progress)}
@@ -63,14 +68,17 @@ def _one(
     return [found[task.folder_id] for task in batch]
 
 
-def _is_written(place: Place, outcome: ExamOutcome) -> bool:
-    """Whether an exam came to its end, and what was written of it is still there: it need not be converted again."""
+def _is_written(place: Place, outcome: ExamOutcome, refused: set[str]) -> bool:
+    """Whether an exam came to its end and what was written of it is there and whole: it need not be converted again.
+
+    Nor may it, once a part of it is published: what is left of it is the next scan's, which knows what is held already.
+    """
     try:
-        for part in outcome.parts:
-            lies_at(place.store, part)
+        published = [lies_at(place.store, part) == part.path for part in outcome.parts]
     except Missing:
         return False
-    return all(file.fate in (Fate.ARCHIVED, Fate.NO_EXAM) for file in outcome.files)
+    ended = all(file.fate in (Fate.ARCHIVED, Fate.NO_EXAM) for file in outcome.files)
+    return any(published) or (ended and refused.isdisjoint(part.attempt for part in outcome.parts))
 
 
 def outcomes(place: Place) -> list[ExamOutcome]:

@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import Protocol, TypeVar
 
 from sdfo.errors import EngineError, SettingsError
-from sdfo.model import ExamOutcome, ExamTask, Fate, FileOutcome, PartOutcome
-from sdfo.nightly.job import Job, Verdict
+from sdfo.model import ExamOutcome, ExamTask, Fate, PartOutcome
+from sdfo.nightly.job import Job, Verdict, set_aside
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -52,47 +52,48 @@ def open_engine(name: str, workers: int) -> Engine:
 
 
 def convert_all(engine: Engine, job: Job, tasks: Sequence[ExamTask], progress: Progress = silent) -> list[ExamOutcome]:
-    """`engine.convert`, such that an exam that kills its worker costs only itself: it is set aside."""
+    """`engine.convert`, such that an exam that kills its worker costs only itself: it is set aside.
+
+    Where none of several exams comes through, the engine is to blame: `EngineError`.
+    """
     try:
-        return engine.convert(job, tasks, progress)
-    except EngineError as error:
-        return _one_by_one(partial(engine.convert, job), tasks, _killed, error, progress)
+        found = engine.convert(job, tasks, progress)
+    except EngineError:
+        found = _one_by_one(partial(engine.convert, job), tasks, _killed, progress)
+    if len(found) > 1 and all(file.fate is Fate.SET_ASIDE for outcome in found for file in outcome.files):
+        raise EngineError(f"no exam of {len(found)} was converted; the first: {found[0].reason}")
+    return found
 
 
 def verify_all(engine: Engine, job: Job, parts: Sequence[PartOutcome], progress: Progress = silent) -> list[Verdict]:
-    """`engine.verify`, likewise: a part that kills its worker is not whole."""
+    """`engine.verify`, likewise: a part that kills its worker is not whole, and not all of several are to blame."""
     try:
-        return engine.verify(job, parts, progress)
-    except EngineError as error:
-        return _one_by_one(partial(engine.verify, job), parts, _refused, error, progress)
+        found = engine.verify(job, parts, progress)
+    except EngineError:
+        found = _one_by_one(partial(engine.verify, job), parts, _refused, progress)
+    if len(found) > 1 and not any(verdict.whole for verdict in found):
+        raise EngineError(f"no part of {len(found)} is whole; the first: {found[0].reason}")
+    return found
 
 
 def _one_by_one(
-    run: Callable[[Sequence[A]], list[T]],
-    items: Sequence[A],
-    dead: Callable[[A, EngineError], T],
-    together: EngineError,
-    progress: Progress,
+    run: Callable[[Sequence[A]], list[T]], items: Sequence[A], dead: Callable[[A, EngineError], T], progress: Progress
 ) -> list[T]:
-    """Each by itself. Where none of several lives through it the engine is to blame: `together`, their common error."""
-    found = list[T | EngineError]()
+    found = list[T]()
     for item in items:
-        answer = _alone(run, item)
-        found.append(answer)
+        found.append(_alone(run, item, dead))
         progress(len(found), len(items), "one by one")
-    if len(found) > 1 and all(isinstance(each, EngineError) for each in found):
-        raise together
-    return [dead(i, each) if isinstance(each, EngineError) else each for i, each in zip(items, found, strict=True)]
+    return found
 
 
-def _alone(run: Callable[[Sequence[A]], list[T]], item: A) -> T | EngineError:
+def _alone(run: Callable[[Sequence[A]], list[T]], item: A, dead: Callable[[A, EngineError], T]) -> T:
     """Twice if it must be: a machine may also fail by chance."""
     for _ in range(2):
         try:
             return run([item])[0]
         except EngineError as error:
             last = error
-    return last
+    return dead(item, last)
 
 
 def _refused(part: PartOutcome, error: EngineError) -> Verdict:
@@ -100,8 +101,4 @@ def _refused(part: PartOutcome, error: EngineError) -> Verdict:
 
 
 def _killed(task: ExamTask, error: EngineError) -> ExamOutcome:
-    files = tuple(
-        FileOutcome(stamp, n, Fate.SET_ASIDE, reason="engine: the exam kills its worker")
-        for n, stamp in enumerate(task.files)
-    )
-    return ExamOutcome(task.folder_id, task.folder, files, reason=f"engine: {error.what}")
+    return set_aside(task, error.what)

@@ -8,19 +8,18 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import ParamSpec, Self, TypeVar
+from typing import Self, TypeVar
 
 from sdfo import conf, converter, errors
 from sdfo.ahead import ahead
 from sdfo.conf import Settings
 from sdfo.converter import Desk, Problem
-from sdfo.errors import EngineError, FormatError, Missing, OutOfRange, SdfoError
-from sdfo.model import Description, ExamOutcome, ExamTask, FileStamp, PartOutcome
+from sdfo.errors import FormatError, Missing, OutOfRange, SdfoError
+from sdfo.model import Description, ExamOutcome, ExamTask, Fate, FileOutcome, FileStamp, PartOutcome
 from sdfo.sdicom import Part, check_aparts
 from sdfo.stores import Store, open_store
 from sdfo.tiers.san import San
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -89,28 +88,53 @@ class Halt:
 
 def describer(job: Job) -> Callable[[bytes, FileStamp], Description | Problem | Halt]:
     """Map, for one file (exam folder, stamp), in a worker of an engine."""
-    san = halting(job.mounted)
-    return lambda folder, stamp: san if isinstance(san, Halt) else halting(converter.describe, san, folder, stamp)
+    try:
+        san = job.mounted()
+    except SdfoError as error:
+        halt = Halt.of(error)
+        return lambda folder, stamp: halt
+    return lambda folder, stamp: _spared(
+        partial(converter.describe, san, folder, stamp), partial(Problem, stamp, Fate.UNREADABLE)
+    )
 
 
-def merge_exam(job: Job, task: ExamTask, described: Iterable[Description | Problem | Halt]) -> ExamOutcome | Halt:
+def merge_exam(
+    job: Job, task: ExamTask, described: Iterable[Description | Problem | Halt], threads: int = 1
+) -> ExamOutcome | Halt:
     """Reduce, for one exam folder, in a worker of an engine."""
-    return halting(lambda: converter.merge(task, _going_on(described), job.desk()))
+    return _spared(lambda: converter.merge(task, _going_on(described), job.desk(threads)), partial(set_aside, task))
 
 
-def halting(work: Callable[P, T], *words: P.args, **named: P.kwargs) -> T | Halt:
-    """What `work` returns or raises, in a worker of an engine.
+def convert_exam(job: Job, task: ExamTask, threads: int = 1) -> ExamOutcome | Halt:
+    """Map and Reduce, for one exam folder, in this process."""
+    with ahead(partial(describer(job), task.folder), task.files, threads) as described:
+        return merge_exam(job, task, described, threads)
 
-    What is no error of SAN or store counts as the death of the worker: it happened over this exam's files, which are
-    tried alone then, and the others spared. Only the place is told: the error's text may quote a name.
+
+def check_part(job: Job, part: PartOutcome, threads: int = 1) -> Verdict | Halt:
+    """`verify_part` in a worker of an engine."""
+    return _spared(partial(verify_part, job, part, threads), partial(Verdict, part.attempt, None))
+
+
+def _spared(work: Callable[[], T], stumbled: Callable[[str], T]) -> T | Halt:
+    """What `work` returns, or the error that ends the step.
+
+    What is no error of SAN or store happened over these files alone: `stumbled` makes of it what they become, and the
+    others are spared. Only the place is told, for the error's text may quote a name.
     """
     try:
-        return work(*words, **named)
+        return work()
     except Exception as error:  # noqa: BLE001 the outer edge of a worker
         if isinstance(error, SdfoError) and not isinstance(error, FormatError):
             return Halt.of(error)
         at = traceback.extract_tb(error.__traceback__)[-1]
-        return Halt.of(EngineError(f"{type(error).__name__} at {Path(at.filename).name}:{at.lineno}"))
+        return stumbled(f"{type(error).__name__} at {Path(at.filename).name}:{at.lineno}")
+
+
+def set_aside(task: ExamTask, why: str) -> ExamOutcome:
+    """An exam that waits for a person, with all its files."""
+    files = tuple(FileOutcome(stamp, n, Fate.SET_ASIDE, reason=f"engine: {why}") for n, stamp in enumerate(task.files))
+    return ExamOutcome(task.folder_id, task.folder, files, reason=f"engine: {why}")
 
 
 def answers(found: Iterable[T | Halt]) -> list[T]:
@@ -123,13 +147,6 @@ def _going_on(found: Iterable[T | Halt]) -> Iterator[T]:
         if isinstance(each, Halt):
             raise each.error()
         yield each
-
-
-def convert_exam(job: Job, task: ExamTask, threads: int = 1) -> ExamOutcome:
-    """Map and Reduce, for one exam folder, in this process."""
-    desk = job.desk(threads)
-    with ahead(partial(converter.describe, desk.san, task.folder), task.files, threads) as described:
-        return converter.merge(task, described, desk)
 
 
 def verify_part(job: Job, part: PartOutcome, threads: int = 1) -> Verdict:

@@ -15,7 +15,7 @@ from typing import TypeVar
 from sdfo.errors import EngineError
 from sdfo.model import ExamOutcome, ExamTask, PartOutcome
 from sdfo.nightly.engines import Progress, silent
-from sdfo.nightly.job import Job, Verdict, answers, convert_exam, halting, verify_part
+from sdfo.nightly.job import Halt, Job, Verdict, answers, check_part, convert_exam
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -38,17 +38,19 @@ class LocalEngine:
         return self._map(partial(convert_exam, threads=self.threads), job, tasks, progress, "exams")
 
     def verify(self, job: Job, parts: Sequence[PartOutcome], progress: Progress = silent) -> list[Verdict]:
-        return self._map(partial(verify_part, threads=self.threads), job, parts, progress, "parts")
+        return self._map(partial(check_part, threads=self.threads), job, parts, progress, "parts")
 
     def close(self) -> None:
         pass
 
-    def _map(self, work: Callable[[Job, A], B], job: Job, items: Sequence[A], progress: Progress, what: str) -> list[B]:
+    def _map(
+        self, work: Callable[[Job, A], B | Halt], job: Job, items: Sequence[A], progress: Progress, what: str
+    ) -> list[B]:
         if not self.workers:
-            return answers(_counted((halting(work, job, item) for item in items), len(items), progress, what))
+            return answers(_counted((work(job, item) for item in items), len(items), progress, what))
         pool = ProcessPoolExecutor(self.workers, multiprocessing.get_context("spawn"), _die_with_parent)
         try:
-            futures = [pool.submit(halting, work, job, item) for item in items]
+            futures = [pool.submit(work, job, item) for item in items]
             for n, _ in enumerate(as_completed(futures), 1):
                 progress(n, len(items), what)
             return answers(future.result() for future in futures)

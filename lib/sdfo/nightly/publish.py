@@ -17,13 +17,12 @@ from sdfo.catalog.headers import entry_of
 from sdfo.catalog.quarantine import PART
 from sdfo.errors import Conflict, Exists, FormatError, Missing, OutOfRange, UsageError
 from sdfo.model import ExamOutcome, Fate, Kind, PartOutcome, Tier
-from sdfo.nightly.convert import outcomes
+from sdfo.nightly.convert import VERDICTS, outcomes
 from sdfo.nightly.engines import Progress, silent
 from sdfo.nightly.job import Verdict
 from sdfo.nightly.place import Place
 from sdfo.nightly.scan import ENGINE, SEEN, Seen
 from sdfo.nightly.turn import Turn, turn
-from sdfo.nightly.verify import VERDICTS
 from sdfo.sdicom import Part
 
 BATCH = 50

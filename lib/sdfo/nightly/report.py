@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from sdfo import crashpoints
@@ -27,6 +27,8 @@ from sdfo.nightly.turn import turn
 T = TypeVar("T")
 
 SLOWEST = 10
+UNSETTLED_DAYS = 3
+"""Days after which an exam folder that still changes is shown to a person: nothing of it is archived meanwhile."""
 PACE_NIGHTS = 30
 """Nights whose archived bytes give the pace at which a tier fills."""
 
@@ -54,6 +56,7 @@ def _gathered(place: Place) -> NightReport:
     whole = ledger.total(ledger.of_folder(row, exams.get(row.folder_id), published) for row in seen)
     rows = tuple(row for outcome in exams.values() for row in _exam_rows(outcome, published))
     size = sum(row.bytes for row in rows)
+    unsettled = [row for row in seen if row.settling and _never_settles(place, row)]
     seconds = sum(_seconds(steps, step) for step in ("convert", "verify"))
     return NightReport(
         run=place.run,
@@ -69,9 +72,9 @@ def _gathered(place: Place) -> NightReport:
         rate=size / seconds if seconds else None,
         exams=rows,
         slowest=tuple(sorted(rows, key=lambda row: -row.seconds)[:SLOWEST]),
-        files=tuple(_file_rows(seen, exams.values(), published)),
+        files=(*_file_rows(seen, exams.values(), published), *map(_unsettled_row, unsettled)),
         tiers=(_tier(place),),
-        todo=tuple(todo.of_run(place, steps, whole)),
+        todo=tuple(todo.of_run(place, steps, whole, len(unsettled))),
     )
 
 
@@ -128,6 +131,17 @@ def _file_rows(seen: Iterable[Seen], exams: Iterable[ExamOutcome], published: Se
                     judged.kind,
                     judged.reason,
                 )
+
+
+def _never_settles(place: Place, row: Seen) -> bool:
+    since = datetime.now(UTC) - timedelta(days=UNSETTLED_DAYS)
+    new = (file for file in place.catalog.files(row.folder_id).values() if file.state == "new")
+    return any(file.first_seen is not None and file.first_seen < since for file in new)
+
+
+def _unsettled_row(row: Seen) -> FileRow:
+    why = f"{row.settling} of its files are not archived: it has been changing for more than {UNSETTLED_DAYS} days"
+    return FileRow(row.folder_id, _shown(row.folder), "", Fate.SETTLING, None, why)
 
 
 def _found_rows(row: Seen, names: Iterable[bytes], fate: Fate, why: str) -> Iterator[FileRow]:

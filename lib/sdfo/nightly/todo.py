@@ -12,14 +12,17 @@ from sdfo.nightly.place import Place
 from sdfo.nightly.summary import STEPS, Todo
 
 
-def of_run(place: Place, steps: Mapping[str, Mapping[str, Any]], whole: Ledger) -> Iterator[Todo]:
-    """Steps that failed, files in no line of the ledger, open quarantine entries, a store that fills up."""
+def of_run(place: Place, steps: Mapping[str, Mapping[str, Any]], whole: Ledger, unsettled: int) -> Iterator[Todo]:
+    """Steps that failed, files in no line of the ledger, folders that never settle, quarantine entries, a store that fills up."""
     first = next((step for step in STEPS if steps.get(step, {}).get("state") != "done"), None)
     if first is not None:
         why = steps.get(first, {}).get("report", {}).get("error", "it did not finish")
         yield Todo(f"step {first} is not done: {why}", f"sdfo {first} --run {place.run}")
     elif not whole.balanced:
         yield Todo(f"{whole.missing} files stand in no line of the ledger", f"sdfo night --run {place.run}")
+    if unsettled:
+        what = f"{unsettled} exam folders do not settle: see on the page which, and what keeps writing into them"
+        yield Todo(what, f"sdfo report --run {place.run}")
     open_ones = place.catalog.quarantine()
     for what, count in sorted(
         Counter(CONFLICT if row.reason == CONFLICT else str(row.kind) for row in open_ones).items()

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sdfo import crashpoints
-from sdfo.nightly.convert import outcomes
+from sdfo.nightly.convert import VERDICTS, outcomes
 from sdfo.nightly.engines import Engine, Progress, silent, verify_all
 from sdfo.nightly.job import Verdict
 from sdfo.nightly.place import Place
 from sdfo.nightly.turn import turn
-
-VERDICTS = "verified.parquet"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from sdfo.converter import Problem
 from sdfo.errors import EngineError, NoEngine
 from sdfo.model import Description, ExamOutcome, ExamTask, PartOutcome
 from sdfo.nightly.engines import Progress, silent
-from sdfo.nightly.job import Halt, Job, Verdict, answers, describer, halting, merge_exam, verify_part
+from sdfo.nightly.job import Halt, Job, Verdict, answers, check_part, describer, merge_exam
 
 MAP_BYTES = 128 * conf.MIB
 """Bytes of SAN files that one map task reads, at most: some seconds of work, so that a lost task costs little."""
@@ -88,7 +88,7 @@ class SparkEngine:
         told = job.to_json()
         with self._running(progress, len(parts), "parts") as context:
             rows = context.parallelize(parts, len(parts))
-            found = rows.map(lambda part: halting(verify_part, _job(told), part)).collect()
+            found = rows.map(lambda part: check_part(_job(told), part)).collect()
         progress(len(found), len(parts), "parts")
         return answers(found)
 

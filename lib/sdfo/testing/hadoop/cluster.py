@@ -190,7 +190,7 @@ class Cluster:
     def mend(self) -> None:
         """Wake every daemon that hangs, start every one that is gone, and wait until all is well."""
         for daemon in self.daemons.values():
-            daemon.signal(signal.SIGCONT)
+            daemon.resume()
             if not daemon.alive:
                 daemon.start()
         self._await(self._namenode_answers)
@@ -221,7 +221,7 @@ class Cluster:
         """SIGTERM, YARN first, then SIGKILL; then whatever its containers left behind."""
         order = sorted(self.daemons.values(), key=lambda daemon: daemon.name not in _YARN)
         for daemon in order:
-            daemon.signal(signal.SIGCONT)
+            daemon.resume()
             daemon.signal(signal.SIGTERM)
         until = time.monotonic() + _TERM_SECONDS
         for daemon in order:
@@ -250,9 +250,10 @@ class Cluster:
             return None
         found.ports = Ports.load(found.home.folder / "ports.json")
         found.count = len(found.ports.datanodes)
-        for name in sorted(processes):
+        stored = ["namenode", *(f"datanode-{number}" for number in range(found.count))]
+        for name in dict.fromkeys([*stored, *sorted(processes)]):
             found.daemons[name] = found._daemon(name)
-            found.daemons[name].pid = processes[name]
+            found.daemons[name].pid = processes.get(name, 0)
         return found
 
 

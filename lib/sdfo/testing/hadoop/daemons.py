@@ -139,6 +139,15 @@ class Daemon:
         self.signal(signal.SIGKILL)
         self.wait(10)
 
+    def hang(self) -> None:
+        """SIGSTOP, and wait until no thread runs any more. Its connections stay open, and new ones are taken by the kernel."""
+        self.signal(signal.SIGSTOP)
+        while any(_state(task) not in "TtZX" for task in Path(f"/proc/{self.pid}/task").glob("*")):
+            time.sleep(0.005)
+
+    def resume(self) -> None:
+        self.signal(signal.SIGCONT)
+
     def wait(self, seconds: float) -> bool:
         """Whether it has ended within `seconds`."""
         until = time.monotonic() + seconds
@@ -150,3 +159,11 @@ class Daemon:
 
     def last_words(self) -> str:
         return self.log.read_text(errors="replace")[-3000:] if self.log.exists() else ""
+
+
+def _state(task: Path) -> str:
+    """One letter (proc_pid_stat(5)); X if it is gone."""
+    try:
+        return (task / "stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "X"
