@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -67,6 +68,24 @@ def test_a_damaged_copy_is_marked_and_no_other(archive, client, image):
     with unmounted(archive.san), pytest.raises(NotFound):
         client.open(SOP)
     assert _states(client) == ["damaged", "verified"]
+
+
+def test_a_damaged_copy_is_marked_once(archive, client, image):
+    """Each image of it that is asked for meets the damage; the journal keeps it once."""
+    _break(archive)
+    state = archive.folder / "hdfs" / "state"
+    before = len(list(state.rglob("*.jsonl")))
+    for _ in range(3):
+        with unmounted(archive.san), pytest.raises(NotFound):
+            client.open(SOP)
+    assert len(list(state.rglob("*.jsonl"))) == before + 1
+
+
+def test_a_part_that_lacks_what_the_catalog_says_is_passed_over(archive, client, image):
+    """The header of an image is asked of a part that has no such record: the next copy is."""
+    san, hdfs = client.locate(SOP)
+    assert b"MONOCHROME2" in client.reader.head((replace(hdfs, name=b"another"), san))
+    assert len(client.faults) == 1
 
 
 def test_a_damaged_file_apart_marks_its_part(archive, client):

@@ -206,3 +206,17 @@ def test_a_clock_that_is_off_holds_no_exam_for_ever(archive, monkeypatch, ahead,
     place = archive.place("r1", san={"root": "san", "settle_minutes": 1})
     place.catalog.start_run("r1", "local")
     assert (scan(place).tasked, settled) in ((2, True), (0, False))
+
+
+def test_folders_below_one_that_is_closed_are_not_gone(archive, monkeypatch):
+    """Exam folders lie two deep, and one above them cannot be listed tonight: what is known of them stays."""
+    deep = {"san": {"root": "san", "settle_minutes": 0, "exam_depth": 2}}
+    for ward in "ab":
+        make_exam(archive.san / ward / "exam", slices=1, modality="CT", seed=ord(ward), size=16)
+    archive.night("r1", **deep)
+    place = archive.place("r2", **deep)
+    place.catalog.start_run("r2", "local")
+    monkeypatch.setattr(place.san, "exams", lambda: ((b"b/exam",), (), (b"a",)))
+    scan(place)
+    assert "freed" not in {row.state for row in place.catalog.folders().values()}
+    assert [file.state for file in place.catalog.files(1).values()] == ["archived"]

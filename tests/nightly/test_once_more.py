@@ -9,6 +9,7 @@ import pytest
 from sdfo.client import Archive as Client
 from sdfo.errors import EngineError, Fenced, Fuse, Unavailable, UsageError
 from sdfo.nightly import night as night_module
+from sdfo.nightly import report as report_module
 from sdfo.nightly.convert import convert, outcomes
 from sdfo.nightly.gc import gc
 from sdfo.nightly.local import LocalEngine
@@ -183,6 +184,70 @@ def test_a_zombie_sets_nothing_aside(archive, monkeypatch):
     with pytest.raises(Fenced):
         publish(place)
     assert place.catalog.quarantine() == []
+
+
+@pytest.mark.parametrize("step", ["verify", "publish", "report"])
+def test_a_zombie_replaces_no_manifest_and_is_never_done(archive, monkeypatch, step):
+    """Its successor takes over just before it writes what it found: nothing is written, and the step is not done."""
+    _exams(archive, 1)
+    place = _until(archive, "convert" if step == "verify" else "verify")
+    if step == "report":
+        publish(place)
+
+    def overtaken(real):
+        def call(*words):
+            found = real(*words)
+            place.catalog.take_lease("archive", "r1", "successor")
+            return found
+
+        return call
+
+    engine = LocalEngine(0)
+    if step == "verify":
+        monkeypatch.setattr(engine, "verify", overtaken(engine.verify))
+    elif step == "publish":
+        monkeypatch.setattr(place.catalog, "publish", overtaken(place.catalog.publish))
+    else:
+        monkeypatch.setattr("sdfo.nightly.report._gathered", overtaken(report_module._gathered))
+    with pytest.raises(Fenced):
+        {"verify": lambda: verify(place, engine), "publish": lambda: publish(place), "report": lambda: report(place)}[
+            step
+        ]()
+    written = {"verify": "verified.parquet", "publish": "published.parquet", "report": "report.json"}[step]
+    assert not place.has(written)
+    assert place.catalog.steps("r1")[step].state == "started"
+
+
+def test_a_step_that_was_overtaken_at_its_end_is_not_done(archive, monkeypatch):
+    """The successor came while the last manifest was written: that the step is done is the successor's to say."""
+    _exams(archive, 1)
+    place, engine = _until(archive, "convert"), LocalEngine(0)
+    real = place.write
+
+    def overtaken(*words):
+        real(*words)
+        place.catalog.take_lease("archive", "r1", "successor")
+
+    monkeypatch.setattr(place, "write", overtaken)
+    with pytest.raises(Fenced):
+        verify(place, engine)
+    assert place.catalog.steps("r1")["verify"].state == "started"
+
+
+def test_a_fault_of_this_program_still_leaves_a_report(archive, monkeypatch):
+    """A step ends with an error that is none of ours: the page is written, and the error goes on to whoever called."""
+    _exams(archive)
+
+    def stumbling(place, engine, progress):
+        raise ValueError("a fault")
+
+    monkeypatch.setattr(night_module, "convert", stumbling)
+    with pytest.raises(ValueError, match="a fault"):
+        archive.night("r1")
+    assert archive.place("r1").has("report.html")
+    archive.end_turn()
+    monkeypatch.undo()
+    assert archive.night("r2").good
 
 
 def test_a_store_that_is_away_sets_no_exam_aside(archive, monkeypatch):
