@@ -10,7 +10,7 @@ from sdfo.errors import Unavailable
 
 T = TypeVar("T")
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
 
 
 def anew(seconds: float, write: Callable[[], T]) -> T:

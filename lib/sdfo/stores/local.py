@@ -250,7 +250,11 @@ def _make_folders(folder: Path) -> None:
         missing.append(folder)
         folder = folder.parent
     for new in reversed(missing):
-        new.mkdir(mode=0o750, exist_ok=True)
+        try:
+            new.mkdir(mode=0o750)
+        except FileExistsError:  # somebody made it first, and may have taken it away since
+            if new.is_file():
+                raise
         sync_folder(new.parent)
 
 

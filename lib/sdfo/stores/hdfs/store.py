@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from hdfs_native import Client, FileStatus, WriteOptions
 
 from sdfo.conf import MIB, Hdfs
-from sdfo.errors import Exists, Missing, SettingsError, StoreError, Unavailable
+from sdfo.errors import Exists, Missing, SdfoError, SettingsError, Unavailable
 from sdfo.stores.anew import anew
 from sdfo.stores.base import Sink, Source, Stat, Store, checked
 from sdfo.stores.hdfs import around, clients, site
@@ -167,7 +167,7 @@ class HdfsStore(Store):
                 if self.client.get_file_info(at).permission & _OTHERS:
                     self.client.delete(at, False)
 
-            with suppress(StoreError):  # not empty, or gone
+            with suppress(SdfoError):  # not empty, or gone
                 self.call(folder, work)
 
     def _attempt(self, path: str, data: bytes) -> str:
