@@ -42,6 +42,9 @@ class San(_Section):
 
 class Hdfs(_Section):
     root: str = Field(description="URL (hdfs://…) or folder below which exams/, attempts/, runs/ and state/ lie")
+    software: str | None = Field(
+        None, description="URL of the folder for what a cluster's containers run, 600 MB; none = software/ below root"
+    )
     max_record_mib: int = Field(
         64,
         ge=1,
@@ -104,6 +107,26 @@ class Convert(_Section):
     )
 
 
+class Spark(_Section):
+    master: Literal["local", "yarn"] = Field(
+        "local",
+        description="where the Spark engine runs: local = workers of this machine, yarn = HADOOP_CONF_DIR's cluster",
+    )
+    properties: dict[str, str] = Field(
+        {}, description="Spark's own properties on YARN (queue, executors, memory …), on top of what sdfo sets"
+    )
+
+
+class Mrjob(_Section):
+    runner: Literal["local", "hadoop"] = Field(
+        "local",
+        description="where the mrjob engine runs: local = processes of this machine, hadoop = streaming on YARN",
+    )
+    conf: str | None = Field(
+        None, description="mrjob's own settings (hadoop_bin, hadoop_streaming_jar, jobconf …); none = what mrjob finds"
+    )
+
+
 class Limits(_Section):
     same_error: float = Field(
         0.05, gt=0, le=1, description="share of a run's files that may fail for one reason before the run stops"
@@ -139,6 +162,8 @@ class Settings(BaseSettings):
     tape: Tape
     night: Night = Night()
     convert: Convert = Convert()
+    spark: Spark = Spark()
+    mrjob: Mrjob = Mrjob()
     limits: Limits = Limits()
 
     @classmethod
@@ -160,10 +185,15 @@ class Settings(BaseSettings):
 
 
 def load(path: str | os.PathLike[str], **flags: Any) -> Settings:
-    """The settings of the TOML file at `path`, overridden by the environment, overridden by `flags`."""
+    """The settings of the TOML file at `path`, overridden by the environment, overridden by `flags`.
+
+    A `.json` is what a job is sent to a cluster with: complete and final, as `public` gives it, with the catalog's URL.
+    """
     file = Path(path).absolute()
     if not file.is_file():
         raise SettingsError("no settings file", path=str(file), next_command="sdfo --conf FILE …, or set SDFO_CONF")
+    if file.suffix == ".json":
+        return from_public(file.read_text()).model_copy(update=flags)
 
     _refuse_unknown_variables()
 
@@ -206,6 +236,8 @@ def from_public(text: str) -> Settings:
         "tape": Tape,
         "night": Night,
         "convert": Convert,
+        "spark": Spark,
+        "mrjob": Mrjob,
         "limits": Limits,
     }
     read: dict[str, Any] = {name: kind.model_validate(data[name]) for name, kind in sections.items()}
@@ -217,6 +249,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     change = {
         "san": settings.san.model_copy(update={"root": str((folder / settings.san.root).resolve())}),
         "catalog": settings.catalog.model_copy(update={"url": _catalog_url(settings.catalog.url, folder)}),
+        "mrjob": settings.mrjob.model_copy(update={"conf": settings.mrjob.conf and str(folder / settings.mrjob.conf)}),
     }
     for tier in ("hdfs", "nearline", "tape"):
         section = getattr(settings, tier)

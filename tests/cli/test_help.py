@@ -24,6 +24,7 @@ COMMANDS = [
     "gc",
     "catalog",
     "doctor",
+    "ship",
     "status",
     "config",
 ]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
+import pyspark
 import pytest
 
 from sdfo.conf import Hdfs
@@ -31,6 +34,31 @@ def conf_dir(hadoop: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a user with a cluster has it."""
     monkeypatch.setenv("HADOOP_CONF_DIR", str(hadoop.conf))
     monkeypatch.delenv("HADOOP_USER_NAME", raising=False)
+
+
+@pytest.fixture
+def on_yarn(yarn: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    """Settings, as variables, for an archive of its own on HDFS, whose engines run on YARN in small containers."""
+    properties = {
+        "spark.executor.instances": "2",
+        "spark.executor.memory": "512m",
+        "spark.executor.memoryOverhead": "768m",
+        "spark.yarn.am.memory": "384m",
+        "spark.driver.memory": "512m",
+        "spark.yarn.jars": f"local:{Path(pyspark.__file__).parent}/jars/*",  # all nodes are this machine
+    }
+    variables = {
+        "HDFS__ROOT": f"{yarn.url}/yarn/{secrets.token_hex(6)}",
+        "HDFS__SOFTWARE": f"{yarn.url}/software",  # packed once, for all tests
+        "SPARK__MASTER": "yarn",
+        "SPARK__PROPERTIES": json.dumps(properties),
+        "MRJOB__RUNNER": "hadoop",
+        "MRJOB__CONF": str(yarn.home.folder / "mrjob.conf"),
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(f"SDFO__{name}", value)
+    monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+    return yarn
 
 
 @pytest.fixture

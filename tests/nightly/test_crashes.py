@@ -109,10 +109,10 @@ def test_a_san_that_goes_away_under_the_workers_ends_the_step(archive, uninterru
     from sdfo.nightly.scan import scan
 
     _fill(archive)
-    place = archive.place("r1")
+    place = archive.place("r1", convert={"workers": 1})
     place.catalog.start_run("r1", engine)
     scan(place)
-    with unmounted(archive.san), closing(open_engine(engine, 1)) as opened, pytest.raises(WrongSan):
+    with unmounted(archive.san), closing(open_engine(engine, place.settings)) as opened, pytest.raises(WrongSan):
         convert(place, opened)
     assert archive.night("r1").good
     assert archive.place().catalog.quarantine() == []

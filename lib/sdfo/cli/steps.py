@@ -86,7 +86,7 @@ def convert(ctx: typer.Context, run: Run, engine: Engine = None) -> Answer:
     place = _begun(given(ctx), run)
     settings = place.settings
     with (
-        closing(open_engine(engine or settings.engine, settings.convert.workers)) as opened,
+        closing(open_engine(engine or settings.engine, settings)) as opened,
         showing("convert") as progress,
     ):
         return _said("convert", place, step(place, opened, progress))
@@ -100,7 +100,7 @@ def verify(ctx: typer.Context, run: Run, engine: Engine = None) -> Answer:
     place = _begun(given(ctx), run)
     settings = place.settings
     with (
-        closing(open_engine(engine or settings.engine, settings.convert.workers)) as opened,
+        closing(open_engine(engine or settings.engine, settings)) as opened,
         showing("verify") as progress,
     ):
         return _said("verify", place, step(place, opened, progress))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sdfo import conf, crashpoints
 from sdfo.errors import Missing
@@ -26,6 +26,7 @@ class ConvertReport:
     parts: int = 0
     files: int = 0
     bytes: int = 0
+    ran_by: str = ""
 
     def __add__(self, other: ConvertReport) -> ConvertReport:
         return ConvertReport(
@@ -47,7 +48,7 @@ def convert(place: Place, engine: Engine, progress: Progress = silent) -> Conver
         for name, batch in _batches(place, tasks):
             done += _one(place, engine, name, batch, mine, _shifted(progress, len(done), len(tasks)))
         fuses.alike(done, place.settings.limits)
-        mine.report = sum(map(_report, done), ConvertReport())
+        mine.report = replace(sum(map(_report, done), ConvertReport()), ran_by=engine.ran)
     report: ConvertReport = mine.report
     return report
 

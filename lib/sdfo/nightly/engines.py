@@ -7,6 +7,7 @@ from functools import partial
 from importlib import import_module
 from typing import Protocol, TypeVar
 
+from sdfo.conf import Settings
 from sdfo.errors import EngineError, SettingsError
 from sdfo.model import ExamOutcome, ExamTask, Fate, PartOutcome
 from sdfo.nightly.job import Job, Verdict, set_aside
@@ -35,6 +36,10 @@ class Engine(Protocol):
     An exam's own faults are in its outcome, never raised. The answer is in the order of the question.
     """
 
+    @property
+    def ran(self) -> str:
+        """What did the work, for the report: on a cluster with the ids that `yarn logs` asks for."""
+
     def convert(self, job: Job, tasks: Sequence[ExamTask], progress: Progress = silent) -> list[ExamOutcome]: ...
 
     def verify(self, job: Job, parts: Sequence[PartOutcome], progress: Progress = silent) -> list[Verdict]: ...
@@ -43,11 +48,11 @@ class Engine(Protocol):
         """Let go of every process."""
 
 
-def open_engine(name: str, workers: int) -> Engine:
+def open_engine(name: str, settings: Settings) -> Engine:
     if name not in ENGINES:
         raise SettingsError("no such engine", expected=" | ".join(ENGINES), found=name)
     module, _, kind = ENGINES[name].partition(":")
-    engine: Engine = getattr(import_module(module), kind)(workers)
+    engine: Engine = getattr(import_module(module), kind).of(settings)
     return engine
 
 

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from typing import TypeVar
+from typing import Self, TypeVar
 
+from sdfo.conf import Settings
 from sdfo.errors import EngineError
 from sdfo.model import ExamOutcome, ExamTask, PartOutcome
 from sdfo.nightly.engines import Progress, silent
@@ -33,6 +34,14 @@ class LocalEngine:
     def __init__(self, workers: int) -> None:
         self.workers = workers
         self.threads = min(_THREADS_MOST, max(1, len(os.sched_getaffinity(0)) // max(1, workers)))
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        return cls(settings.convert.workers)
+
+    @property
+    def ran(self) -> str:
+        return "local"
 
     def convert(self, job: Job, tasks: Sequence[ExamTask], progress: Progress = silent) -> list[ExamOutcome]:
         return self._map(partial(convert_exam, threads=self.threads), job, tasks, progress, "exams")

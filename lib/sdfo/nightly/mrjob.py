@@ -6,18 +6,22 @@ Between its steps go lines: an exam's number, a tab, and a description as JSON (
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from pydantic import ConfigDict, TypeAdapter
 
+from sdfo.conf import Mrjob, Settings
 from sdfo.converter import Problem
 from sdfo.errors import EngineError
 from sdfo.model import Description, ExamOutcome, ExamTask, PartOutcome
+from sdfo.nightly import hadoop, shipment
 from sdfo.nightly.engines import Progress, silent
 from sdfo.nightly.job import Halt, Job, Verdict, answers, describer, merge_exam
 from sdfo.nightly.local import LocalEngine
@@ -68,32 +72,71 @@ class Work:
 class MrjobEngine:
     """Converts by mrjob; verifies as the local engine does, in processes that wrote nothing."""
 
-    def __init__(self, workers: int, runner: str = "local") -> None:
-        self.workers, self.runner = workers, runner
+    def __init__(self, workers: int, settings: Mrjob | None = None) -> None:
+        self.workers, self.settings = workers, settings or Mrjob()
+        self.ran = "mrjob"
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        return cls(settings.convert.workers, settings.mrjob)
 
     def convert(self, job: Job, tasks: Sequence[ExamTask], progress: Progress = silent) -> list[ExamOutcome]:
         work = Work(job, tuple(tasks))
+        output = self._on_hadoop(work) if self.settings.runner == "hadoop" else self._here(work)
+        # splitlines would split at the NEL in a text, too
+        found = dict(_OUTCOME.validate_json(line) for line in output.split("\n") if line)
+        progress(len(found), len(tasks), "exams")
+        return answers(found[number] for number in range(len(tasks)))
+
+    def _here(self, work: Work) -> str:
+        """What goes from mapper to reducer has patients' names in it: it stays in a folder that is ours alone."""
         with tempfile.TemporaryDirectory(prefix="sdfo-mrjob-") as folder:
             told, lines = Path(folder) / "work.json", Path(folder) / "files.txt"
             told.write_bytes(work.dump())
             lines.write_text("".join(work.lines()))
-            output = self._run(str(told), str(lines), folder)
-        lines_out = output.split("\n")  # splitlines would split at the NEL in a text, too
-        found = dict(_OUTCOME.validate_json(line) for line in lines_out if line)
-        progress(len(found), len(tasks), "exams")
-        return answers(found[number] for number in range(len(tasks)))
-
-    def _run(self, told: str, lines: str, folder: str) -> str:
-        """What goes from mapper to reducer has patients' names in it: it stays in `folder`, which is ours alone."""
-        options = ["-r", self.runner, "--no-conf", "--no-bootstrap-mrjob", "--quiet"]
-        command = [sys.executable, str(JOB), *options, "--work", told, lines]
-        environ = {**os.environ, "TMPDIR": folder}
-        done = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", env=environ, check=False)
+            done = self._run(["-r", "local", "--quiet", "--work", str(told), str(lines)], folder, None)
         if done.returncode != 0:
             raise EngineError("the mrjob job failed", expected=0, found=done.returncode)
         return done.stdout
 
+    def _on_hadoop(self, work: Work) -> str:
+        """As a streaming job. What has names in it lies below runs/, which only its owner may enter."""
+        store, root = work.job.store(), work.job.settings.hdfs.root
+        folder = f"runs/{work.job.run}/mrjob-{secrets.token_hex(8)}"
+        told, lines = f"{folder}/work.json", f"{folder}/files.txt"
+        store.put(told, work.dump())
+        store.put(lines, "".join(work.lines()).encode())
+        options = hadoop.options(work.tasks, shipment.ship(work.job.settings.hdfs).archives)
+        options += ["--work", f"{root}/{told}", "--output-dir", f"{root}/{folder}/out", f"{root}/{lines}"]
+        try:
+            with tempfile.TemporaryDirectory(prefix="sdfo-mrjob-") as local:
+                self._done_on_hadoop(self._run(options, local, subprocess.PIPE))
+            return "".join(store.read_all(file.path).decode() for file in store.list(f"{folder}/out"))
+        finally:
+            for file in list(store.list(folder)):
+                store.delete(file.path)
+
+    def _done_on_hadoop(self, done: subprocess.CompletedProcess[str]) -> None:
+        jobs = hadoop.jobs(done.stderr)
+        self.ran = " ".join(["mrjob", *jobs])
+        if done.returncode != 0:
+            logs = (
+                f"yarn logs -applicationId {jobs[-1].replace('job', 'application', 1)}"
+                if jobs
+                else "sdfo doctor --cluster"
+            )
+            raise EngineError("the mrjob job failed", expected=0, found=done.returncode, next_command=logs)
+
+    def _run(self, options: Sequence[str], folder: str, errors: int | None) -> subprocess.CompletedProcess[str]:
+        settings = ["--conf-path", self.settings.conf] if self.settings.conf else ["--no-conf"]
+        command = [sys.executable, str(JOB), *settings, "--no-bootstrap-mrjob", *options]
+        environ = {**os.environ, "TMPDIR": folder}
+        return subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=errors, encoding="utf-8", env=environ, check=False
+        )
+
     def verify(self, job: Job, parts: Sequence[PartOutcome], progress: Progress = silent) -> list[Verdict]:
+        self.ran = "local"
         return LocalEngine(self.workers).verify(job, parts, progress)
 
     def close(self) -> None:

@@ -20,13 +20,12 @@ def night(place: Place, engine: str, progress: Progress = silent) -> NightReport
 
     `Postponed` where another run is at work, `Fenced` where this one was started once more: the report is theirs.
     """
-    workers = place.settings.convert.workers
     place.catalog.start_run(place.run, engine)
     try:
         scan(place, progress)
-        with closing(open_engine(engine, workers)) as converting:
+        with closing(open_engine(engine, place.settings)) as converting:
             convert(place, converting, progress)
-        with closing(open_engine(engine, workers)) as verifying:
+        with closing(open_engine(engine, place.settings)) as verifying:
             verify(place, verifying, progress)
         publish(place, progress)
     except (Postponed, Fenced):

@@ -17,6 +17,7 @@ class VerifyReport:
     parts: int = 0
     whole: int = 0
     refused: int = 0
+    ran_by: str = ""
 
 
 def verify(place: Place, engine: Engine, progress: Progress = silent) -> VerifyReport:
@@ -28,6 +29,6 @@ def verify(place: Place, engine: Engine, progress: Progress = silent) -> VerifyR
         place.write(VERDICTS, verdicts, Verdict)
         crashpoints.passing("verify.outcomes")
         whole = sum(v.whole for v in verdicts)
-        mine.report = VerifyReport(len(parts), whole, len(parts) - whole)
+        mine.report = VerifyReport(len(parts), whole, len(parts) - whole, engine.ran)
     report: VerifyReport = mine.report
     return report

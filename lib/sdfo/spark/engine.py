@@ -1,7 +1,7 @@
 """The Spark engine: descriptions are shuffled by exam folder, pixel bytes never leave the Python worker.
 
 Map tasks describe files; one reduce task an exam folder merges it. Under `spark-submit` the session is the one that was
-submitted; elsewhere it is `local[workers]`, on loopback.
+submitted; elsewhere it is YARN's or `local[workers]`, on loopback, as the settings say.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from py4j.protocol import Py4JError
-from pyspark import SparkContext
+from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from sdfo import conf
+from sdfo.conf import Settings
 from sdfo.converter import Problem
 from sdfo.errors import EngineError, NoEngine
 from sdfo.model import Description, ExamOutcome, ExamTask, PartOutcome
@@ -31,10 +32,15 @@ from sdfo.nightly.job import Halt, Job, Verdict, answers, check_part, describer,
 MAP_BYTES = 128 * conf.MIB
 """Bytes of SAN files that one map task reads, at most: some seconds of work, so that a lost task costs little."""
 
-_CONFIG: dict[str, bool | float | int | str | None] = {
+_Properties = dict[str, bool | float | int | str | None]
+_CONFIG: _Properties = {
     "spark.speculation": "false",  # two tasks must not write one exam
     "spark.python.unix.domain.socket.enabled": "true",  # over TCP each task waits 40 ms for an acknowledgement
 }
+
+_LOCAL: _Properties = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
+_SUBMITTED = "PYSPARK_GATEWAY_PORT"
+"""Set by Spark's PythonRunner, which starts a submitted script, on this host or in a container."""
 
 _ERRORS = (Py4JError, PySparkException, OSError)
 """OSError: where the JVM was, nobody listens."""
@@ -42,25 +48,44 @@ _POLL_SECONDS = 1
 
 
 class SparkEngine:
-    """`workers` counts only where no session was submitted."""
+    """`workers` counts only on this machine; `cluster`: settings that say how to run on YARN."""
 
-    def __init__(self, workers: int) -> None:
-        self.workers = workers
+    def __init__(self, workers: int, cluster: Settings | None = None) -> None:
+        self.workers, self.cluster = workers, cluster
+        self.ran = "spark"
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        return cls(settings.convert.workers, settings)
 
     @cached_property
     def session(self) -> SparkSession:
-        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else whatever python3 comes first on PATH
-        builder = SparkSession.builder.appName("sdfo")
-        if "SPARK_ENV_LOADED" not in os.environ:  # set by spark-submit
-            builder = builder.master(f"local[{max(1, self.workers)}]").config("spark.ui.enabled", "false")
-            builder = builder.config("spark.ui.showConsoleProgress", "false")
         try:
-            started = builder.config(map=_CONFIG).getOrCreate()
-            _hide(started.sparkContext)
-            return started
+            started = SparkSession.builder.appName("sdfo").config(map=self._config()).getOrCreate()
         except _ERRORS as error:
             raise NoEngine(f"Spark did not start: {_first_line(error)}", next_command="sdfo doctor") from error
+        _hide(started.sparkContext)
+        self.ran = f"spark {started.sparkContext.applicationId}"
+        return started
+
+    def _config(self) -> _Properties:
+        """What has to be set before the context starts, and was not set when it was submitted."""
+        from sdfo.spark import yarn  # not at the top: executors import this module too
+
+        if _SUBMITTED in os.environ:
+            SparkContext._ensure_initialized()  # of pyspark's own: before it SparkConf is empty
+            given = dict(SparkConf().getAll())
+            on_yarn = given.get("spark.master") == "yarn" and yarn.ARCHIVES not in given
+        else:
+            given = {}
+            on_yarn = self.cluster is not None and self.cluster.spark.master == "yarn"
+        if on_yarn and self.cluster is not None:
+            return _CONFIG | yarn.client(self.cluster) | given
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else whatever python3 comes first on PATH
+        if _SUBMITTED in os.environ:
+            return _CONFIG | given
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        return _CONFIG | _LOCAL | {"spark.master": f"local[{max(1, self.workers)}]"}
 
     def convert(self, job: Job, tasks: Sequence[ExamTask], progress: Progress = silent) -> list[ExamOutcome]:
         files = [(exam, number) for exam, task in enumerate(tasks) for number in range(len(task.files))]
@@ -111,10 +136,14 @@ class SparkEngine:
         try:
             yield context
         except _ERRORS as error:
-            raise EngineError(f"the Spark job failed ({type(error).__name__})") from error
+            raise EngineError(f"the Spark job failed ({type(error).__name__})", next_command=self._logs()) from error
         finally:
             over.set()
             telling.join()
+
+    def _logs(self) -> str | None:
+        application = self.ran.partition(" ")[2]
+        return f"yarn logs -applicationId {application}" if application.startswith("application_") else None
 
     def close(self) -> None:
         """End the session, and with it every worker process: a verifier is never the process that wrote."""

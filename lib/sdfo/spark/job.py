@@ -28,7 +28,7 @@ def run_step(name: str, step: Step, argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     try:
         place = Place(conf.load(arguments.conf or "", engine="spark"), arguments.run)
-        with closing(SparkEngine(place.settings.convert.workers)) as engine:
+        with closing(SparkEngine.of(place.settings)) as engine:
             print(json.dumps({"step": name, "run": place.run} | asdict(step(place, engine, _line))), flush=True)
     except SdfoError as error:
         print(f"{name}: {error}", file=sys.stderr, flush=True)

@@ -84,6 +84,7 @@ class Cluster:
         self.home.folder.mkdir(parents=True, exist_ok=True)
         self.ports = self._ports()
         config.write(self.home.folder, self.ports, jars.gather())
+        self.home.write_commands()
         if yarn:
             self._begin_yarn()  # comes up while the rest does
         if not (self.home.folder / "namenode" / "current").exists():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -76,6 +78,20 @@ class Home:
         heap = f"-Xmx{HEAP_MIB.get(word, 256)}m"
         home = f"-Dhadoop.home.dir={self.folder}"
         return [_java(), heap, *_JVM, home, "-cp", path, CLASSES.get(word, word), *lead, *arguments]
+
+    def write_commands(self) -> None:
+        """`bin/hadoop WORD ARGUMENTS…`, as whoever has Hadoop has it; `hdfs` and `yarn` are the same. And mrjob.conf."""
+        command = shlex.join(self.java("@CLASS")).replace("@CLASS", '"$class" "$@"')
+        cases = "".join(f"    {word}) class={name} ;;\n" for word, name in CLASSES.items())
+        script = f"#!/bin/sh\nword=$1\nshift\ncase $word in\n{cases}    *) class=$word ;;\nesac\nexec {command}\n"
+        (self.folder / "bin").mkdir(exist_ok=True)
+        for name in ("hadoop", "hdfs", "yarn"):
+            file = self.folder / "bin" / name
+            file.write_text(script)
+            file.chmod(0o755)
+        (streaming,) = self.jars.glob("hadoop-streaming-*.jar")
+        found = {"hadoop_bin": str(self.folder / "bin" / "hadoop"), "hadoop_streaming_jar": str(streaming)}
+        (self.folder / "mrjob.conf").write_text(json.dumps({"runners": {"hadoop": found}}))
 
     def run(self, word: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A command of Hadoop, to its end: about a second, and a JVM."""

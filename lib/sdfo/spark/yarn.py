@@ -1,0 +1,93 @@
+"""Spark on YARN: what its containers run, where they find Hadoop's settings, and as whom they speak to HDFS."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pyspark
+from sqlalchemy.engine import make_url
+
+from sdfo.conf import Settings
+from sdfo.errors import SettingsError
+from sdfo.nightly import shipment
+from sdfo.stores import open_store
+from sdfo.stores.hdfs import site
+
+ARCHIVES = "spark.yarn.dist.archives"
+_CONTAINERS = ("spark.executorEnv.", "spark.yarn.appMasterEnv.")
+_SET = {
+    "spark.authenticate": "true",  # who does not know the application's secret, which YARN keeps, gets no connection
+    "spark.network.crypto.enabled": "true",
+    "spark.io.encryption.enabled": "true",  # descriptions that are spilled to a node's disk hold names
+    "spark.ui.showConsoleProgress": "false",
+    "spark.ui.enabled": "false",  # it would listen on every node's address, and show without a password
+    "spark.python.unix.domain.socket.enabled": "false",  # it would lie in a container's folder, whose path is too long
+    "spark.yarn.maxAppAttempts": "1",  # a repeated step is the caller's, with a token of its own
+}
+_JARS = Path(pyspark.__file__).parent / "jars"
+_JARS_NAME = f"spark-{pyspark.__version__}.tar.gz"
+"""Spark's own jars, once a version: else each application uploads 400 MB of them."""
+_JARS_GIVEN = {"spark.yarn.jars", "spark.yarn.archive"}
+
+
+def client(settings: Settings) -> dict[str, str]:
+    """Properties for a driver in this process; its workers' interpreter too, which pyspark takes from the environment."""
+    os.environ["PYSPARK_PYTHON"] = shipment.PYTHON
+    found = {"spark.master": "yarn", "spark.submit.deployMode": "client"} | _properties(settings)
+    address = _loopback()
+    return found | ({"spark.driver.host": address, "spark.driver.bindAddress": address} if address else {})
+
+
+def cluster(settings: Settings, folder: Path) -> Path:
+    """Write what `spark-submit --properties-file` takes to run a job's driver in a container; the file's name.
+
+    The settings go along as a file that executors could read too: the catalog's password must not be in them.
+    """
+    if make_url(settings.catalog.url).password is not None:
+        raise SettingsError(
+            "in cluster mode settings travel to every container: the catalog's URL must have no password",
+            next_command="put it into libpq's password file on the nodes, or submit in client mode",
+        )
+    told, file = folder / "settings.json", folder / "spark-cluster.conf"
+    data = settings.public() | {"catalog": {"url": settings.catalog.url}}
+    told.write_text(json.dumps(data))
+    found = {
+        "spark.master": "yarn",
+        "spark.submit.deployMode": "cluster",
+        "spark.pyspark.python": shipment.PYTHON,
+        "spark.pyspark.driver.python": shipment.PYTHON,
+        "spark.yarn.appMasterEnv.SDFO_CONF": told.name,
+        "spark.yarn.dist.files": str(told),
+    }
+    lines = (f"{name} {value}\n" for name, value in sorted((found | _properties(settings)).items()))
+    file.write_text("".join(lines))
+    return file
+
+
+def _properties(settings: Settings) -> dict[str, str]:
+    """For both modes: the shipment, the containers' environment, and last what the settings say."""
+    shipped = shipment.ship(settings.hdfs)
+    found = {ARCHIVES: ",".join(shipped.archives)}
+    if _JARS_GIVEN.isdisjoint(settings.spark.properties):
+        shipment.put_once(open_store(shipped.folder, settings.hdfs), _JARS_NAME, lambda tar: tar.add(_JARS, "."))
+        found["spark.yarn.archive"] = f"{shipped.folder}/{_JARS_NAME}"
+    environ = {kind + name: value for kind in _CONTAINERS for name, value in _environ().items()}
+    return _SET | found | environ | settings.spark.properties
+
+
+def _environ() -> dict[str, str]:
+    """Of a container, for the Python in it: HDFS is spoken to by Python, not by the JVM."""
+    found = {"HADOOP_CONF_DIR": "./__spark_conf__/__hadoop_conf__", "PYSPARK_PYTHON": shipment.PYTHON}
+    if path := shipment.library_path():
+        found["LD_LIBRARY_PATH"] = path
+    if not site.site().kerberos:
+        found["HADOOP_USER_NAME"] = site.user()
+    return found | ({"SPARK_LOCAL_IP": address} if (address := _loopback()) else {})
+
+
+def _loopback() -> str | None:
+    """SPARK_LOCAL_IP where all of the cluster is on this machine; elsewhere each node has an address of its own."""
+    address = os.environ.get("SPARK_LOCAL_IP", "")
+    return address if address == "localhost" or address.startswith("127.") else None
