@@ -73,9 +73,8 @@ def _text(found: BackfillReport, settings: Settings) -> Iterator[str | Table]:
         took = sum(each.seconds for each in found.slices)
         yield f"\n{figures.many(files, 'file')} archived, {figures.size(size)} in {figures.duration(took)}"
     yield f"stopped: {found.stopped}"
-    for each in found.slices:
-        if each.why:
-            yield f"{each.run}: {each.why}\n  {each.next}\n  {each.page}"
+    for each in {(slice.why, slice.next): slice for slice in found.slices if slice.why}.values():
+        yield f"{each.run}: {each.why}\n  {each.next}\n  {each.page}"
     yield from _remaining(found.left, settings)
 
 

@@ -7,7 +7,7 @@ what it could not archive of them is the night's, as of any other exam. So each 
 
 The night comes first. A slice begins only within the first load's own hours; not between the night's start and the end of
 tonight's good night; and only as large as is thought to end before these hours and before the next night's start. The lease
-is given back between slices. A slice that was killed is begun again under its own id.
+is given back between slices, and none begins while a night has not come to its report. A slice that was killed is begun again under its own id.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from itertools import takewhile
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from sdfo.catalog import RunRow
+from sdfo.catalog import RunRow, StepRow
 from sdfo.conf import GIB, MIB, Settings
-from sdfo.errors import Fuse, LeaseHeld, NotFound, Postponed, UsageError
+from sdfo.errors import Fuse, LeaseHeld, NotFound, Postponed, SdfoError, Unavailable, UsageError
 from sdfo.model import Fate
 from sdfo.nightly.engines import Engine, Progress, silent
 from sdfo.nightly.night import night
@@ -67,10 +67,11 @@ class BackfillReport:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Why no slice may begin now: the error that the command ends with if none did before."""
+    """Why no slice may begin now. `error`: what the command ends with if none did before; `failed`: whether it fails if some did."""
 
-    error: UsageError | Postponed | Fuse | None
     why: str
+    error: SdfoError | None = None
+    failed: bool = False
 
 
 def backfill(
@@ -82,25 +83,30 @@ def backfill(
 ) -> BackfillReport:
     """Run slices until nothing waits, the hours are over, one is not good, or there were `slices` of them.
 
-    Where none could begin: `Postponed` (outside the hours, tonight's night is not done, another run at work), `Fuse` (no
-    room in the store). `NotFound` before a first night, `UsageError` without `backfill.days`.
+    Where none could begin: `Postponed` (outside the hours, tonight's night is not done, another run at work, the store does
+    not answer), `Fuse` (no room in the store). `NotFound` before a first night, `UsageError` without `backfill.days`.
     """
     place = Place(settings, "backfill")
     require(place)
     done = list[Slice]()
-    while (stop := _stop(place, clock(), len(done), slices)) is None:
-        try:
-            done.append(_slice(place, engine, progress, clock()))
-        except Postponed as error:
-            stop = Stop(error, str(error))
-            break
-        if not done[-1].good:
-            stop = Stop(None, f"slice {done[-1].run} is not good")
-            break
+    while (stop := _stop(place, clock(), len(done), slices) or _next(place, engine, progress, clock(), done)) is None:
+        pass
     if stop.error is not None and not done:
         raise stop.error
-    failed = isinstance(stop.error, Fuse) or any(not each.good for each in done)
-    return BackfillReport(tuple(done), stop.why, failed, left(place))
+    return BackfillReport(tuple(done), stop.why, stop.failed, left(place))
+
+
+def _next(place: Place, engine: str, progress: Progress, now: datetime, done: list[Slice]) -> Stop | None:
+    """Run one slice. Not one more if it is not good, or did not come to its end."""
+    try:
+        done.append(_slice(place, engine, progress, now))
+    except LeaseHeld as error:
+        return Stop(str(error), error)
+    except Postponed as error:
+        return Stop(str(error), error, failed=True)
+    except Unavailable as error:
+        return Stop(str(error), Postponed(f"the store does not answer: {error}"), failed=True)
+    return None if done[-1].good else Stop(f"slice {done[-1].run} is not good", failed=True)
 
 
 def require(place: Place) -> None:
@@ -115,24 +121,30 @@ def require(place: Place) -> None:
 
 def _stop(place: Place, now: datetime, done: int, slices: int | None) -> Stop | None:
     if done == slices:
-        return Stop(None, f"{done} slices were asked for")
+        return Stop(f"{done} slices were asked for")
     if not place.catalog.backlog().exams:
-        return Stop(None, "nothing waits any more")
+        return Stop("nothing waits any more")
     if _ends(place.settings, now) - now < timedelta(seconds=LAST_SECONDS):
         hours = window(place.settings)
         return _later(f"it is not the time: slices begin from {hours} ({place.settings.night.timezone})")
     tonight = night_hours(place.settings).holding(now)
-    if tonight is not None and not _was_good_since(place, tonight[0]):
+    if tonight is not None and not any(_late(place, tonight[0], lambda report: _was_good(report, tonight[0]))):
         return _later("tonight's night has not ended well yet, and it comes first")
-    free, total = place.store.free()
+    unfinished = next(_late(place, now, lambda report: report is None or report.state != "done"), None)
+    if unfinished is not None:
+        return _later(f"run {unfinished} has not come to its report", f"sdfo night --run {unfinished}")
+    try:
+        free, total = place.store.free()
+    except Unavailable as error:
+        return _later(f"the store does not answer: {error}", failed=True)
     if free - _most(place, now) < place.settings.limits.free * total:
         room = Fuse("the store would have less than limits.free of its room left", next_command="sdfo status")
-        return Stop(room, str(room))
+        return Stop(str(room), room, failed=True)
     return None
 
 
-def _later(why: str) -> Stop:
-    return Stop(Postponed(why), why)
+def _later(why: str, next_command: str | None = None, *, failed: bool = False) -> Stop:
+    return Stop(why, Postponed(why, next_command=next_command), failed)
 
 
 def _ends(settings: Settings, now: datetime) -> datetime:
@@ -198,11 +210,14 @@ def _has_scanned(place: Place, row: RunRow) -> bool:
     return scanned is not None and scanned.state == "done"
 
 
-def _was_good_since(place: Place, since: datetime) -> bool:
-    """Whether a night has ended well since then; one that takes longer than a day is none."""
+def _late(place: Place, since: datetime, like: Callable[[StepRow | None], bool]) -> Iterator[str]:
+    """Nights whose report is `like` that, newest first, begun at the earliest a day before `since`: none takes so long."""
     late = takewhile(lambda row: row.started > since - timedelta(days=1), _nights(place))
-    reports = (place.catalog.steps(row.run).get("report") for row in late)
-    return any(row is not None and row.report.get("ok") and (row.ended or since) > since for row in reports)
+    return (row.run for row in late if like(place.catalog.steps(row.run).get("report")))
+
+
+def _was_good(report: StepRow | None, since: datetime) -> bool:
+    return report is not None and report.report.get("ok") is True and report.ended is not None and report.ended > since
 
 
 def _told(place: Place, report: NightReport) -> Slice:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from sdfo.catalog import SanFolder, StepRow
 from sdfo.conf import MIB, Settings
-from sdfo.errors import Vanished
+from sdfo.errors import SanError, Vanished
 from sdfo.nightly.hours import Hours
 from sdfo.nightly.paced import READS
 from sdfo.nightly.place import Place, is_slice
@@ -46,13 +46,10 @@ class Left:
 
 
 def left(place: Place) -> Left:
-    """Lists up to about `SAMPLE` exam folders; changes nothing."""
-    backlog = place.catalog.backlog()
+    """Lists some `SAMPLE` exam folders, if the SAN is there; changes nothing."""
+    backlog, speed = place.catalog.backlog(), per_second(place)
     each = max(1, backlog.exams // SAMPLE)
-    listed = list(_sizes(place, place.catalog.sample_waiting(each)))
-    files, size = sum(count for count, _ in listed), sum(size for _, size in listed)
-    total = None if not files and backlog.files else size if each == 1 else round(size / files * backlog.files)
-    speed = per_second(place)
+    total = _bytes(place, backlog.files, each)
     seconds = None if total is None or speed is None else total / speed
     return Left(
         backlog.exams,
@@ -81,6 +78,18 @@ def window(settings: Settings) -> Hours:
 
 def night_hours(settings: Settings) -> Hours:
     return Hours(settings.night.start, settings.night.end, ZoneInfo(settings.night.timezone))
+
+
+def _bytes(place: Place, files: int, each: int) -> int | None:
+    """Of all that waits: counted, or as large as the files of a sample; None if none of it can be listed."""
+    try:
+        listed = list(_sizes(place, place.catalog.sample_waiting(each)))
+    except SanError:
+        return None
+    seen, size = sum(count for count, _ in listed), sum(size for _, size in listed)
+    if each == 1:
+        return size
+    return round(size / seen * files) if seen else None
 
 
 def _sizes(place: Place, folders: list[SanFolder]) -> Iterator[tuple[int, int]]:
