@@ -51,7 +51,7 @@ def test_first_look_then_load_then_nothing_is_left(old):
     assert "unknown before the first slice" in old.run("backfill", "--dry-run", **_set()).stdout
     assert "4 exams wait" in old.run("status", **_set()).stdout
     one = old.json("backfill", "--slices", "1", **_set())
-    assert (len(one["slices"]), one["failed"], one["stopped"]) == (1, False, "1 slices were asked for")
+    assert (len(one["slices"]), one["failed"], one["stopped"]) == (1, False, "1 slice done, as asked for")
     assert "of work at the" in old.run("backfill", "--dry-run", **_set()).stdout
     done = old.run("backfill", **_set())
     assert done.returncode == 0

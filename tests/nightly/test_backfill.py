@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sdfo.catalog import Query
+from sdfo.catalog import QuarantineNote, Query
 from sdfo.errors import Fuse, LeaseHeld, NotFound, Postponed, UsageError
 from sdfo.nightly.backfill import BackfillReport, backfill
 from sdfo.nightly.remaining import left
@@ -155,6 +155,17 @@ def test_a_late_image_makes_a_waiting_exam_the_nights(waiting):
     assert (found.ledger.lines[ARCHIVED], found.ledger.lines[WAITING]) == (4, 12)
 
 
+def test_an_old_image_of_an_archived_exam_is_the_nights(waiting):
+    """Something of its exam was archived before: whatever comes to it later, however old, the next night takes."""
+    assert _load(waiting).left.exams == 0
+    for run in ("r2", "r3"):
+        waiting.night(run, **_flags())
+    make_exam(waiting.san / "exam0", slices=1, modality="MR", seed=0, size=32, first=4)
+    _aged(waiting.san / "exam0", 400)
+    found = waiting.night("r4", **_flags() | {"san": {"relist_days": 0}})
+    assert (found.ledger.lines[WAITING], found.ledger.balanced, len(waiting.parts())) == (0, True, 6)
+
+
 def test_without_the_setting_the_night_takes_what_waits(waiting, expected):
     """`backfill.days` = 0 again: nothing is left to anybody else."""
     assert waiting.night("r2").ledger.lines[ARCHIVED] == 15
@@ -186,9 +197,36 @@ def test_an_exam_that_fails_is_taken_once(waiting):
     assert found.left.exams == 0
     assert not found.failed
     assert [folder for each in found.slices for folder in _folders(waiting, each.run)].count(b"exam4") == 1
-    after = waiting.night("r2", **_flags()).ledger
-    assert after.balanced
-    assert (after.lines[WAITING], after.lines["in no exam"], after.lines["not a regular file"]) == (0, 3, 1)
+    for run in ("r2", "r3"):
+        after = waiting.night(run, **_flags()).ledger
+        assert after.balanced
+        assert (after.lines[WAITING], after.lines["in no exam"], after.lines["not a regular file"]) == (0, 3, 1)
+
+
+def test_what_a_person_releases_is_the_nights(waiting):
+    """Nothing of the exam was ever archived, and it is old: it does not wait once more."""
+    catalog = waiting.place().catalog
+    folder_id = catalog.folders()[b"exam0"].id
+    entry = catalog.open_quarantine("r1", QuarantineNote("engine", kind="engine"), study=None, folder_id=folder_id)
+    catalog.resolve_quarantine(entry, "released")
+    catalog.set_folder_state([folder_id], "receiving")
+    found = waiting.night("r2", **_flags())
+    assert (found.ledger.lines[ARCHIVED], found.ledger.lines[WAITING]) == (3, 12)
+
+
+def test_an_exam_that_is_still_copied_to_the_san_waits_on(archive):
+    """A move from an old SAN brings old times along. What changed since it was listed is counted, and not archived."""
+    flags = _flags() | {"san": {"settle_minutes": 1 / 60}}
+    _old(archive, 1)
+    assert archive.night("r1", **flags).good
+    time.sleep(1.1)
+    make_exam(archive.san / "exam0", slices=1, modality="MR", seed=0, size=32, first=4)
+    _aged(archive.san / "exam0", 400)
+    found = _load(archive, **flags)
+    assert (found.slices[0].files, found.left.exams, archive.parts()) == (0, 0, {})
+    assert archive.night("r2", **flags).ledger.lines[WAITING] == 4
+    time.sleep(1.1)
+    assert _load(archive, **flags).slices[0].files == 4
 
 
 def test_a_folder_that_was_taken_away_holds_up_nothing(waiting):

@@ -25,6 +25,7 @@ from sdfo.catalog import RunRow, StepRow
 from sdfo.conf import GIB, MIB, Settings
 from sdfo.errors import Fuse, LeaseHeld, NotFound, Postponed, SdfoError, Unavailable, UsageError
 from sdfo.model import Fate
+from sdfo.nightly import figures
 from sdfo.nightly.engines import Engine, Progress, silent
 from sdfo.nightly.night import night
 from sdfo.nightly.paced import Paced
@@ -37,7 +38,7 @@ from sdfo.nightly.turn import ARCHIVE
 Clock = Callable[[], datetime]
 
 _FIRST = 0.1  # of a slice: the first one measures how fast the next ones are
-_RUNS = 500  # of late, among which the last slice and tonight's night are looked for
+_RUNS = 10_000  # of late, among which the last slice and tonight's night are looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def require(place: Place) -> None:
 
 def _stop(place: Place, now: datetime, done: int, slices: int | None) -> Stop | None:
     if done == slices:
-        return Stop(f"{done} slices were asked for")
+        return Stop(f"{figures.many(done, 'slice')} done, as asked for")
     if not place.catalog.backlog().exams:
         return Stop("nothing waits any more")
     if _ends(place.settings, now) - now < timedelta(seconds=LAST_SECONDS):

@@ -21,7 +21,7 @@ SAMPLE = 200
 """Exam folders that are listed to tell how many bytes wait: a few seconds of reading."""
 MEASURED = 9
 """The newest slices, and nights, whose median tells how fast, and how long, the next one is."""
-_RUNS = 500  # looked through for them
+_RUNS = 10_000  # looked through for them
 LAST_SECONDS = 600
 """Nothing begins so shortly before the end of its hours: a slice takes longer than it was thought to as often as not."""
 
