@@ -95,6 +95,31 @@ class Night(_Section):
         return name
 
 
+class Backfill(_Section):
+    days: float = Field(
+        0,
+        ge=0,
+        description="days since an exam's newest file was written beyond which it is left to `sdfo backfill`, if nothing "
+        "of it was ever archived; 0 = the night takes exams of any age",
+    )
+    gib_per_run: float = Field(
+        100,
+        gt=0,
+        description="GiB of SAN files in one slice of the first load; what may stand between the night and its turn",
+    )
+    mib_per_second: float = Field(
+        0,
+        ge=0,
+        description="MiB that a slice reads from the SAN per second, on average over a minute or an exam; 0 = no limit",
+    )
+    start: time = Field(
+        time(20, 0), description="local time (night.timezone) from which slices may begin, as the night's"
+    )
+    end: time = Field(
+        time(6, 0), description="local time by which the last one must have ended; equal to start = any time"
+    )
+
+
 class Convert(_Section):
     batch_gib: float = Field(
         20, gt=0, description="GiB of SAN files in one engine job; what a crash of the engine may cost to repeat"
@@ -161,6 +186,7 @@ class Settings(BaseSettings):
     nearline: Nearline
     tape: Tape
     night: Night = Night()
+    backfill: Backfill = Backfill()
     convert: Convert = Convert()
     spark: Spark = Spark()
     mrjob: Mrjob = Mrjob()
@@ -235,6 +261,7 @@ def from_public(text: str) -> Settings:
         "nearline": Nearline,
         "tape": Tape,
         "night": Night,
+        "backfill": Backfill,
         "convert": Convert,
         "spark": Spark,
         "mrjob": Mrjob,

@@ -119,6 +119,7 @@ class Fate(enum.StrEnum):
     ARCHIVED = "archived tonight"
     ALREADY = "already archived"
     SETTLING = "settling"
+    WAITING = "waiting for the first load"
     CHANGED = "changed or vanished meanwhile"
     UNREADABLE = "unreadable"
     IRREGULAR = "not a regular file"

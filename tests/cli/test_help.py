@@ -13,6 +13,7 @@ COMMANDS = [
     "verify",
     "publish",
     "report",
+    "backfill",
     "find",
     "locate",
     "get",

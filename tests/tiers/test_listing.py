@@ -111,7 +111,8 @@ def test_the_newest_change_counts_by_ctime(san: San, root: Path) -> None:
     listing = san.list(b"exam")
     assert listing.files[0].mtime_ns == 0
     assert listing.newest_ns == listing.files[0].ctime_ns > 0
-    assert _listing(()).newest_ns == 0
+    assert listing.written_ns == 0
+    assert _listing(()).newest_ns == _listing(()).written_ns == 0
 
 
 def test_a_listing_that_nothing_touched_stays_unchanged(san: San, root: Path) -> None:

@@ -13,8 +13,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from sdfo.catalog import copies, leases, locations, marks, publish, quarantine, queries, runs, san
+from sdfo.catalog import backlog, copies, leases, locations, marks, publish, quarantine, queries, runs, san
 from sdfo.catalog.attributes import StudyAttributes
+from sdfo.catalog.backlog import Backlog
 from sdfo.catalog.copies import CopyRow, PartRow
 from sdfo.catalog.engine import Database, clock
 from sdfo.catalog.entries import FileMark, PartEntry
@@ -163,6 +164,28 @@ class Catalog:
         """These are gone from the SAN: rows of files never archived go too, the others become `freed`."""
         with self.database.write() as conn:
             san.forget_files(conn, folder_id, names)
+
+    # The first load: backlog.py
+
+    def backlog(self) -> Backlog:
+        """How much waits for the first load."""
+        with self.database.read() as conn:
+            return backlog.backlog(conn)
+
+    def waiting(self, most: int) -> list[SanFolder]:
+        """The newest exam folders that wait for the first load."""
+        with self.database.read() as conn:
+            return backlog.waiting(conn, most)
+
+    def sample_waiting(self, each: int) -> list[SanFolder]:
+        """One of every `each` folders that wait, whatever their age."""
+        with self.database.read() as conn:
+            return backlog.sample(conn, each)
+
+    def take_waiting(self, ids: Iterable[int]) -> None:
+        """The first load has been through these folders: they wait no longer."""
+        with self.database.write() as conn:
+            backlog.take(conn, ids)
 
     def digests(self, studies: Iterable[str]) -> dict[str, set[str]]:
         """SHA-256 of every record these studies hold."""

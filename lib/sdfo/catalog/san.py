@@ -20,7 +20,8 @@ from sdfo.catalog.engine import batched, upsert
 from sdfo.catalog.journal import as_name, as_text
 from sdfo.model import FileStamp
 
-FolderState = Literal["receiving", "settled", "archived", "freed"]
+FolderState = Literal["receiving", "settled", "waiting", "taken", "archived", "freed"]
+"""`waiting` for the first load, `taken` by it: what is then left of the folder is the night's (backlog.py)."""
 FileState = Literal["new", "archived", "alias", "freed"]
 Dirs = tuple[tuple[bytes, int], ...]
 
@@ -29,7 +30,8 @@ _FOLDER, _FILE = tables.san_folder.c, tables.san_file.c
 
 @dataclass(frozen=True, slots=True)
 class SanFolder:
-    """An exam folder as last listed. `dirs`: each directory in it, relative, and its mtime_ns; `files`: how many it held.
+    """An exam folder as last listed. `dirs`: each directory in it, relative, and its mtime_ns; `files`: how many it held;
+    `newest_ns`: mtime of the newest.
 
     `listed_at` is None where the catalog knows the folder from an archived part only: it was never listed here.
     """
@@ -62,12 +64,11 @@ class SanFile:
 
 
 def folders(conn: Connection) -> dict[bytes, SanFolder]:
-    return {
-        row.path: SanFolder(
-            row.id, row.path, row.state, row.listing, row.newest_ns, row.listed_at, _dirs(row.dirs), row.files
-        )
-        for row in conn.execute(select(tables.san_folder))
-    }
+    return {row.path: folder_of(row) for row in conn.execute(select(tables.san_folder))}
+
+
+def folder_of(row: Row[Any]) -> SanFolder:
+    return SanFolder(row.id, row.path, row.state, row.listing, row.newest_ns, row.listed_at, _dirs(row.dirs), row.files)
 
 
 def keep_listing(

@@ -35,7 +35,13 @@ def status(ctx: typer.Context) -> Answer:
     """Exit 1 when the last good night is too old (limits.night_age_hours) or a tier has too little room (limits.free)."""
     place = given(ctx).place("status")
     good = last_good_night(place)
-    lines = [_night(good, place.settings.limits.night_age_hours), _room(place), _work(place), _quarantine(place)]
+    lines = [
+        _night(good, place.settings.limits.night_age_hours),
+        _room(place),
+        _work(place),
+        _quarantine(place),
+        *_first_load(place),
+    ]
     well = all(line.ok for line in lines)
     data: dict[str, Any] = {"ok": well, "last_good_night": good and good[0], "run": good and good[1], "lines": lines}
     rows = [("ok" if line.ok else "NO", line.what, line.found, line.next) for line in lines]
@@ -84,6 +90,13 @@ def _work(place: Place) -> Line:
     return Line(
         "at work now", True, "nobody" if lease is None else f"run {lease.run}, lease until {show.moment(lease.expires)}"
     )
+
+
+def _first_load(place: Place) -> list[Line]:
+    """While something waits."""
+    waits = place.catalog.backlog()
+    found = f"{waits.exams} exams wait, {waits.files} files"
+    return [Line("first load", True, found, "sdfo backfill --dry-run")] if waits.exams else []
 
 
 def _quarantine(place: Place) -> Line:

@@ -1,7 +1,7 @@
 """The ledger of a night: every file that the scan saw, in exactly one line, per folder and in all.
 
-    seen = archived tonight + already archived + settling + changed or vanished meanwhile + unreadable
-           + not a regular file + in no exam + set aside with its exam
+    seen = archived tonight + already archived + settling + waiting for the first load
+           + changed or vanished meanwhile + unreadable + not a regular file + in no exam + set aside with its exam
 
 A file that stands in no line (a step did not finish) leaves the ledger out of balance, and the night is not a good one.
 Damaged, apart, alias and quarantined are flags of files counted inside.
@@ -52,6 +52,7 @@ def of_folder(seen: Seen, outcome: ExamOutcome | None, published: Settled | None
         {
             Fate.ALREADY: seen.already,
             Fate.SETTLING: seen.settling,
+            Fate.WAITING: seen.waiting,
             Fate.IRREGULAR: seen.irregular,
             Fate.UNREADABLE: seen.unreadable,
             Fate.NO_EXAM: seen.no_exam,

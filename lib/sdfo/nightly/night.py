@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 
 from sdfo.errors import Fenced, Postponed, SdfoError
 from sdfo.nightly.convert import convert
-from sdfo.nightly.engines import Progress, open_engine, silent
+from sdfo.nightly.engines import Engine, Progress, open_engine, silent
 from sdfo.nightly.place import Place
 from sdfo.nightly.publish import publish
 from sdfo.nightly.report import report
@@ -15,16 +16,23 @@ from sdfo.nightly.summary import NightReport
 from sdfo.nightly.verify import verify
 
 
-def night(place: Place, engine: str, progress: Progress = silent) -> NightReport:
+def night(
+    place: Place,
+    engine: str,
+    progress: Progress = silent,
+    most: int | None = None,
+    paced: Callable[[Engine], Engine] = lambda engine: engine,
+) -> NightReport:
     """Scan, convert, verify, publish, report. A step's error ends the others and stands in the report.
 
+    `most`, `paced`: of a slice of the first load (backfill.py), how many bytes it takes, and what slows its reading.
     `Postponed` where another run is at work, `Fenced` where this one was started once more: the report is theirs.
     """
     place.catalog.start_run(place.run, engine)
     try:
-        scan(place, progress)
+        scan(place, progress, most)
         with closing(open_engine(engine, place.settings)) as converting:
-            convert(place, converting, progress)
+            convert(place, paced(converting), progress)
         with closing(open_engine(engine, place.settings)) as verifying:
             verify(place, verifying, progress)
         publish(place, progress)

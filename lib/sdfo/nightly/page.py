@@ -22,6 +22,7 @@ MEANING = {
     Fate.ARCHIVED: "written into an S-DICOM file, re-read by another process, and in the catalog",
     Fate.ALREADY: "an earlier night archived it, and it has not changed since",
     Fate.SETTLING: "its exam may still be arriving; a later night takes it",
+    Fate.WAITING: "its exam is older than backfill.days and was never archived; sdfo backfill takes it",
     Fate.CHANGED: "it changed or went away while it was read; the next night takes it",
     Fate.UNREADABLE: "it, or the folder it is in, could not be opened or read",
     Fate.IRREGULAR: "a link, socket or device: never followed, never archived",

@@ -29,11 +29,18 @@ LAST_SCAN = "last_scan"
 GOOD_NIGHT = "last_good_night"
 """In the store's root: when a night last ended well, for a monitor that knows nothing else of the archive."""
 
+SLICE = "backfill-"
+"""What the run ids of the first load's slices begin with: these are no nights."""
+
 
 def run_name(text: str) -> str:
     """A run id as it stands in paths: any text, each character outside [A-Za-z0-9._-] as `-`, at most 100."""
     name = re.sub(r"[^A-Za-z0-9._-]", "-", text)[:100]
     return name if name.strip(".") else "-" + name[1:]
+
+
+def is_slice(run: str) -> bool:
+    return run.startswith(SLICE)
 
 
 class Place:

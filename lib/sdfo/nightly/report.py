@@ -18,7 +18,7 @@ from sdfo.model import ExamOutcome, Fate, Kind, Tier
 from sdfo.nightly import ledger, page, todo
 from sdfo.nightly.convert import outcomes_so_far
 from sdfo.nightly.ledger import Settled
-from sdfo.nightly.place import GOOD_NIGHT, Place
+from sdfo.nightly.place import GOOD_NIGHT, Place, is_slice
 from sdfo.nightly.publish import PUBLISHED, PublishedPart
 from sdfo.nightly.scan import SEEN, Seen
 from sdfo.nightly.summary import STEPS, Done, ExamRow, FileRow, NightReport, TierRow
@@ -41,9 +41,10 @@ def report(place: Place) -> NightReport:
         place.replace(place.path("report.json"), json.dumps(asdict(found), indent=1).encode())
         place.replace(place.path("report.html"), page.html(found).encode())
         crashpoints.passing("report.written")
-        if found.good:
+        night = found.good and not is_slice(place.run)  # else a first load would hide that the nights have stopped
+        if night:
             place.replace(GOOD_NIGHT, f"{found.written} {place.run}\n".encode())
-        mine.report = Done(found.good, found.ledger.seen, found.missing, len(found.todo))
+        mine.report = Done(night, found.ledger.seen, found.missing, len(found.todo))
     place.catalog.release(mine.lease)
     return found
 
@@ -154,10 +155,11 @@ def _shown(name: bytes) -> str:
 
 
 def _tier(place: Place) -> TierRow:
-    """Room in the store, and days until it is full at the pace of the last nights."""
+    """Room in the store, and days until it is full at the pace of the last nights, and of slices between them."""
     free, total = place.store.free()
     nights = place.catalog.runs(PACE_NIGHTS)
     converted = (place.catalog.steps(night.run).get("convert") for night in nights)
     written = sum(int(step.report.get("bytes", 0)) for step in converted if step)
-    pace = written / len(nights) if nights else 0
+    days = (datetime.now(UTC) - nights[-1].started) / timedelta(days=1) if nights else 1
+    pace = written / max(days, 1)
     return TierRow(Tier.HDFS, free, total, round(free / pace, 1) if pace else None)

@@ -2,6 +2,9 @@
 
 A folder is settled when its listing equals the one kept from an earlier look and its newest file has lain still for
 `san.settle_minutes`. A folder never listed before gets its second look within the same scan.
+
+An exam older than `backfill.days` of which nothing was ever archived is left to the first load: it is counted, not read.
+A slice of the first load (backfill.py) looks at the newest of those alone.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 
 from sdfo import crashpoints, heads
 from sdfo.catalog import SanFile, SanFolder
+from sdfo.catalog.backlog import TAKEN, WAITING
 from sdfo.errors import Vanished
 from sdfo.model import ExamTask, FileStamp
 from sdfo.nightly import fuses
@@ -27,11 +31,14 @@ ENGINE = "engine"
 """The kind of quarantine entry that keeps an exam out of the night: it kills its worker."""
 ARCHIVED = ("archived", "alias")
 """States of a SAN file whose bytes the archive holds."""
+SLICE_EXAMS = 2000
+"""Exam folders in a slice at most, however small they are: its page and its manifests stay readable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a scan counted in one exam folder: files = already + settling + irregular + unreadable + aside + tasked.
+    """What a scan counted in one exam folder: files = already + settling + waiting + irregular + unreadable
+    + no_exam + aside + tasked.
 
     `links`: irregular ones that lead out of the SAN. `closed`: what cannot be listed. `strays`: what lies above exam
     depth (folder_id 0) and so in no exam.
@@ -42,6 +49,7 @@ class Seen:
     files: int
     already: int = 0
     settling: int = 0
+    waiting: int = 0
     irregular: int = 0
     unreadable: int = 0
     no_exam: int = 0
@@ -60,13 +68,17 @@ class ScanReport:
     tasked: int = 0
     already: int = 0
     settling: int = 0
+    waiting: int = 0
     bytes: int = 0
 
 
-def scan(place: Place, progress: Progress = silent) -> ScanReport:
-    """Look at the whole SAN. `WrongSan` if it is not mounted, `Fuse` if it shows too few of the known folders."""
+def scan(place: Place, progress: Progress = silent, most: int | None = None) -> ScanReport:
+    """Look at the whole SAN, or at a slice of the first load: its newest exams, up to the one with which they have `most` bytes.
+
+    `WrongSan` if the SAN is not mounted, `Fuse` if it shows too few of the known folders.
+    """
     with turn(place, "scan") as mine:
-        looked = _Scan(place, mine, progress)
+        looked = _Scan(place, mine, progress) if most is None else _Slice(place, mine, progress, most)
         looked.run()
         crashpoints.passing("scan.listed")
         mine.check()
@@ -84,13 +96,17 @@ class _Scan:
     def __init__(self, place: Place, mine: Turn, progress: Progress) -> None:
         self.place, self.mine, self.progress = place, mine, progress
         self.settle = place.settings.san.settle_minutes * 60
-        self.known = {path: row for path, row in place.catalog.folders().items() if row.state != "freed"}
+        self.known = self._known()
         self.listings = {path: row.listing for path, row in self.known.items() if row.listed_at is not None}
-        undone = [*place.catalog.quarantine("open"), *place.catalog.quarantine("accepted")]
-        self.aside = {row.folder_id for row in undone if row.kind == ENGINE}
+        entries = place.catalog.quarantine(None)
+        self.aside = {row.folder_id for row in entries if row.kind == ENGINE and row.state in ("open", "accepted")}
+        self.tried = {row.folder_id for row in entries}
         self.tasks: list[ExamTask] = []
         self.seen: list[Seen] = []
         self.states: dict[str, list[int]] = defaultdict(list)
+
+    def _known(self) -> dict[bytes, SanFolder]:
+        return {path: row for path, row in self.place.catalog.folders().items() if row.state != "freed"}
 
     def run(self) -> None:
         exams, strays, closed = self.place.san.exams()
@@ -139,29 +155,51 @@ class _Scan:
         if row is not None and self._rests(row):
             self.seen.append(Seen(row.id, folder, row.files, already=row.files))
             return True
+        if row is not None and self._still_waits(row):
+            self.seen.append(Seen(row.id, folder, row.files, waiting=row.files))
+            return True
         try:
             listing = self.place.san.list(folder)
         except Vanished:
             return True  # between the listing of the root and now: no file of it was seen
         self.mine.check()
+        if self._waits(row, listing):
+            folder_id = self._keep(folder, listing, listing.seen, WAITING)
+            self.seen.append(Seen(folder_id, folder, listing.seen, waiting=listing.seen))
+            return True
+        return self._take(folder, listing, may_wait=may_wait)
+
+    def _take(self, folder: bytes, listing: Listing, *, may_wait: bool, state: str = "receiving") -> bool:
         first, settled = folder not in self.listings, self._settled(folder, listing)
         self.listings[folder] = listing.digest()
-        folder_id = self._keep(folder, listing)
+        folder_id = self._keep(folder, listing, len(listing.files), state)
         if first and may_wait:
             return False
         self._count(folder_id, folder, listing, settled)
         return True
 
-    def _keep(self, folder: bytes, listing: Listing) -> int:
+    def _keep(self, folder: bytes, listing: Listing, files: int, state: str) -> int:
         return self.place.catalog.keep_listing(
-            folder,
-            listing.digest(),
-            listing.newest_ns,
-            listing.folders,
-            len(listing.files),
-            datetime.now(UTC),
-            "receiving",
+            folder, listing.digest(), listing.written_ns, listing.folders, files, datetime.now(UTC), state
         )
+
+    def _waits(self, row: SanFolder | None, listing: Listing) -> bool:
+        """Whether a folder is the first load's: old, and neither a slice, nor a night, nor a person has dealt with it."""
+        if not listing.files or not self._is_old(listing.written_ns):
+            return False
+        if row is None:
+            return True
+        if row.state == TAKEN or row.id in self.tried:
+            return False
+        return not any(file.state in ARCHIVED for file in self.place.catalog.files(row.id).values())
+
+    def _still_waits(self, row: SanFolder) -> bool:
+        """The same of a folder known to wait, without a listing: no name came or went since."""
+        return row.state == WAITING and self._is_old(row.newest_ns) and self.place.san.unchanged(row.path, row.dirs)
+
+    def _is_old(self, written_ns: int) -> bool:
+        days = self.place.settings.backfill.days
+        return days > 0 and written_ns / 1e9 < time.time() - days * 86400
 
     def _rests(self, row: SanFolder) -> bool:
         """Whether an archived folder needs no listing tonight: no name came or went, and the last one is recent."""
@@ -195,7 +233,12 @@ class _Scan:
         if settled and new and not aside:
             self.tasks.append(self._task(folder_id, folder, new, noted))
         rests = not new and listing.seen == len(listing.files)
-        self.states["receiving" if not settled else "archived" if rests else "settled"].append(folder_id)
+        self.states["receiving" if not settled else "archived" if rests else self._undone(folder)].append(folder_id)
+
+    def _undone(self, folder: bytes) -> str:
+        """What a settled folder is of which something is not archived."""
+        row = self.known.get(folder)
+        return TAKEN if row is not None and row.state == TAKEN else "settled"
 
     def _note(
         self, folder_id: int, folder: bytes, listing: Listing, new: list[FileStamp], noted: dict[bytes, SanFile]
@@ -228,8 +271,47 @@ class _Scan:
             tasked=total("tasked"),
             already=total("already"),
             settling=total("settling"),
+            waiting=total("waiting"),
             bytes=sum(task.size for task in self.tasks),
         )
+
+
+class _Slice(_Scan):
+    """Of the first load: its newest exam folders alone, and no look at any other. They wait until all is published."""
+
+    def __init__(self, place: Place, mine: Turn, progress: Progress, most: int) -> None:
+        super().__init__(place, mine, progress)
+        self.most = most
+
+    def _known(self) -> dict[bytes, SanFolder]:
+        return {row.path: row for row in self.place.catalog.waiting(SLICE_EXAMS)}
+
+    def run(self) -> None:
+        size, gone = 0, list[bytes]()
+        for folder in self.known:
+            try:
+                listing = self.place.san.list(folder)
+            except Vanished:
+                gone.append(folder)
+                continue
+            self.mine.check()
+            self._take(folder, listing, may_wait=False, state=WAITING)
+            size += sum(stamp.size for stamp in listing.files)
+            self.progress(min(size, self.most), self.most, "bytes chosen")
+            if size >= self.most:
+                break
+        self._without(gone)
+
+    def _without(self, gone: list[bytes]) -> None:
+        """Folders that somebody took away; many of them are a SAN that is half mounted."""
+        limits, looked = self.place.settings.limits, len(gone) + len(self.seen)
+        if len(gone) >= limits.same_error_files:
+            fuses.shrunk(looked - len(gone), looked, limits)
+        for folder in gone:
+            self._free(folder, ())
+
+    def _undone(self, folder: bytes) -> str:
+        return WAITING
 
 
 def _is_archived(known: SanFile | None, stamp: FileStamp) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sdfo.catalog.quarantine import CONFLICT
 from sdfo.nightly.ledger import Ledger
-from sdfo.nightly.place import Place
+from sdfo.nightly.place import Place, is_slice
 from sdfo.nightly.summary import STEPS, Todo
 
 
@@ -17,7 +17,8 @@ def of_run(place: Place, steps: Mapping[str, Mapping[str, Any]], whole: Ledger, 
     first = next((step for step in STEPS if steps.get(step, {}).get("state") != "done"), None)
     if first is not None:
         why = steps.get(first, {}).get("report", {}).get("error", "it did not finish")
-        yield Todo(f"step {first} is not done: {why}", f"sdfo {first} --run {place.run}")
+        command = "sdfo backfill" if is_slice(place.run) and first == "scan" else f"sdfo {first} --run {place.run}"
+        yield Todo(f"step {first} is not done: {why}", command)
     elif not whole.balanced:
         yield Todo(f"{whole.missing} files stand in no line of the ledger", f"sdfo night --run {place.run}")
     if unsettled:

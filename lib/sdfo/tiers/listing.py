@@ -39,6 +39,11 @@ class Listing:
         """When a file last changed. ctime, because a copy may carry its original's mtime along."""
         return max((f.ctime_ns for f in self.files), default=0)
 
+    @property
+    def written_ns(self) -> int:
+        """When the newest file was written, as it says itself: mtime, which a move to a new SAN carries along."""
+        return max((f.mtime_ns for f in self.files), default=0)
+
     def digest(self) -> str:
         """Equal for two listings that show the same files."""
         lines = sha256()

@@ -1,0 +1,57 @@
+"""An engine that reads the SAN no faster than it may: it converts a minute's worth of exams, then waits until they are due."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from sdfo.model import ExamOutcome, ExamTask, PartOutcome
+from sdfo.nightly.engines import Engine, Progress, silent
+from sdfo.nightly.job import Job, Verdict
+
+MINUTE = 60
+"""Seconds of reading after which a pause may come; an exam is never interrupted, and may be longer."""
+READS = 2
+"""How often convert reads each file: once to describe it, once to write it."""
+
+
+class Paced:
+    """`per_second` bytes of the SAN at most, on average over a piece and the pause after it."""
+
+    def __init__(self, inner: Engine, per_second: float, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.inner, self.per_second, self.sleep = inner, per_second, sleep
+
+    def convert(self, job: Job, tasks: Sequence[ExamTask], progress: Progress = silent) -> list[ExamOutcome]:
+        done = list[ExamOutcome]()
+        for piece in self._pieces(tasks):
+            began = time.monotonic()
+            done += self.inner.convert(job, piece, _counted(progress, len(done), len(tasks)))
+            due = READS * sum(task.size for task in piece) / self.per_second
+            self.sleep(max(0.0, due - (time.monotonic() - began)))
+        return done
+
+    def verify(self, job: Job, parts: Sequence[PartOutcome], progress: Progress = silent) -> list[Verdict]:
+        """Reads no file of the SAN."""
+        return self.inner.verify(job, parts, progress)
+
+    @property
+    def ran(self) -> str:
+        return self.inner.ran
+
+    def close(self) -> None:
+        self.inner.close()
+
+    def _pieces(self, tasks: Sequence[ExamTask]) -> Iterator[list[ExamTask]]:
+        piece, size = list[ExamTask](), 0
+        for task in tasks:
+            if piece and READS * (size + task.size) > self.per_second * MINUTE:
+                yield piece
+                piece, size = [], 0
+            piece.append(task)
+            size += task.size
+        if piece:
+            yield piece
+
+
+def _counted(progress: Progress, before: int, total: int) -> Progress:
+    return lambda done, _, what: progress(before + done, total, what)
