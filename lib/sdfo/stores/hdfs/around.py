@@ -36,18 +36,16 @@ def read(url: str, file: Identity, offset: int, length: int, until: float) -> by
     where = site.site()
     if where.kerberos:
         raise Unavailable("there is no other way to read with Kerberos", path=file.path)
-    failed = ""
-    for web in where.web(url):
-        try:
-            return _Web(web, until).read(file, offset, length)
-        except (
-            OSError,
-            ValueError,
-            LookupError,
-            Late,
-            Failed,
-        ) as error:  # one of two NameNodes is on standby: ask the next
-            failed = type(error).__name__
+    race: Race[bytes] = Race()
+    for web in where.web(url):  # of two NameNodes one is on standby, or hangs
+        race.begin(partial(_Web(web, until).read, file, offset, length))
+    try:
+        return race.first(until)[0]
+    except (Late, Failed):
+        for error in race.failures:
+            if isinstance(error, Missing):
+                raise error from None
+        failed = ", ".join(type(error).__name__ for error in race.failures) or "no answer"
     raise Unavailable(f"the NameNode's web server gives no other way ({failed})", path=file.path)
 
 

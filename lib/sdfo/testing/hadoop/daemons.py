@@ -15,6 +15,7 @@ _HDFS, _YARN = "org.apache.hadoop.hdfs", "org.apache.hadoop.yarn"
 CLASSES = {
     "namenode": f"{_HDFS}.server.namenode.NameNode",
     "datanode": f"{_HDFS}.server.datanode.DataNode",
+    "journalnode": f"{_HDFS}.qjournal.server.JournalNode",
     "resourcemanager": f"{_YARN}.server.resourcemanager.ResourceManager",
     "nodemanager": f"{_YARN}.server.nodemanager.NodeManager",
     "fs": "org.apache.hadoop.fs.FsShell",
@@ -28,7 +29,7 @@ CLASSES = {
     "version": "org.apache.hadoop.util.VersionInfo",
 }
 """What comes after `hadoop`, `hdfs` or `yarn` on a command line → the class that does it."""
-HEAP_MIB = {"namenode": 128, "datanode": 96, "resourcemanager": 160, "nodemanager": 128}
+HEAP_MIB = {"namenode": 128, "datanode": 96, "journalnode": 64, "resourcemanager": 160, "nodemanager": 128}
 _JVM = (
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
@@ -144,6 +145,10 @@ class Daemon:
         self.signal(signal.SIGSTOP)
         while any(_state(task) not in "TtZX" for task in Path(f"/proc/{self.pid}/task").glob("*")):
             time.sleep(0.005)
+
+    @property
+    def hangs(self) -> bool:
+        return _state(Path(f"/proc/{self.pid}")) in "Tt"
 
     def resume(self) -> None:
         self.signal(signal.SIGCONT)
