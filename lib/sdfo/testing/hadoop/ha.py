@@ -56,6 +56,7 @@ class HaCluster(Cluster):
             "dfs.journalnode.rpc-address": at(journal),
             "dfs.journalnode.http-address": at(journal_http),
             "dfs.ha.tail-edits.period": 1,
+            "dfs.ha.log-roll.period": 2,  # 120 s otherwise, for which a NameNode that came back waits for deleted blocks
         }
         each = {
             f"dfs.namenode.{name}.{SERVICE}.nn{number}": value
