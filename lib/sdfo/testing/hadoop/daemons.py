@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 _HDFS, _YARN = "org.apache.hadoop.hdfs", "org.apache.hadoop.yarn"
@@ -43,10 +43,12 @@ INSTALL = "apt-get install openjdk-17-jre-headless"
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Where a cluster lies: `folder` with conf/, classes/ and logs/, and the jars."""
+    """Where a cluster lies: `folder` with conf/, classes/ and logs/, and the jars. `options` and `variables`: of every JVM."""
 
     folder: Path
     jars: Path
+    options: tuple[str, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
 
     @property
     def conf(self) -> Path:
@@ -55,7 +57,13 @@ class Home:
     def environ(self) -> dict[str, str]:
         """For a daemon or a command. The superuser is whoever starts the NameNode, whatever HADOOP_USER_NAME says."""
         own = {name: value for name, value in os.environ.items() if name != "HADOOP_USER_NAME"}
-        return {**own, "HADOOP_CONF_DIR": str(self.conf), "MALLOC_ARENA_MAX": "2"}
+        return {**own, "HADOOP_CONF_DIR": str(self.conf), "MALLOC_ARENA_MAX": "2", **dict(self.variables)}
+
+    def with_kerberos(self, settings: Path, cache: Path) -> Home:
+        """`settings`: a krb5.conf; `cache`: where commands find a ticket."""
+        return replace(
+            self, options=(f"-Djava.security.krb5.conf={settings}",), variables=(("KRB5CCNAME", str(cache)),)
+        )
 
     def processes(self) -> dict[str, int]:
         """The daemons of this cluster that live, whoever started them: name → process id."""
@@ -76,7 +84,7 @@ class Home:
         lead = ("application",) if word == "application" else ()  # this class wants its own name once more
         heap = f"-Xmx{HEAP_MIB.get(word, 256)}m"
         home = f"-Dhadoop.home.dir={self.folder}"
-        return [_java(), heap, *_JVM, home, "-cp", path, CLASSES.get(word, word), *lead, *arguments]
+        return [_java(), heap, *_JVM, *self.options, home, "-cp", path, CLASSES.get(word, word), *lead, *arguments]
 
     def run(self, word: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A command of Hadoop, to its end: about a second, and a JVM."""
