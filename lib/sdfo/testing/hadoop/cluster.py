@@ -160,8 +160,7 @@ class Cluster:
         found: dict[str, Any] = self.ask(f"{web or self.web}/jmx?qry={bean}")["beans"][0]
         return found
 
-    @staticmethod
-    def ask(url: str) -> Any:
+    def ask(self, url: str) -> Any:
         with _NO_PROXY.open(url, timeout=5) as answer:
             return json.load(answer)
 
