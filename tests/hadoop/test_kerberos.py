@@ -6,6 +6,7 @@ import os
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,6 +91,21 @@ def test_a_node_that_hangs(store: HdfsStore, hadoop: SecureCluster, monkeypatch:
     hadoop.mend()
 
 
+def test_a_token_counts_for_its_address_alone(store: HdfsStore, hadoop: SecureCluster, tmp_path: Path) -> None:
+    """As Hadoop wrote it into the token: host:port by number, unless hadoop.security.token.service.use_ip says otherwise."""
+    store.put("file", b"data")
+    token = str(tmp_path / "token")
+    assert hadoop.home.run("org.apache.hadoop.hdfs.tools.DelegationTokenFetcher", token).returncode == 0
+    environ = {**os.environ, "HADOOP_TOKEN_FILE_LOCATION": token, "KRB5CCNAME": str(tmp_path / "none")}
+    said = {}
+    for url in (store.url, store.url.replace("127.0.0.1", "localhost")):
+        code = f"from sdfo.stores import open_store; print(open_store({url!r}).read_all('file'))"
+        said[url] = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True)
+    by_number, by_name = said.values()
+    assert (by_number.returncode, by_number.stdout.strip()) == (0, "b'data'")
+    assert "no token in HADOOP_TOKEN_FILE_LOCATION is for this address of the NameNode" in by_name.stderr
+
+
 # ---- nights
 
 
@@ -112,14 +128,24 @@ def archive(local, store: HdfsStore, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_night_without_a_ticket(archive: Archive, local, tmp_path: Path, hadoop: SecureCluster) -> None:
     """Says so at once, and what to type. With a keytab in KRB5_CLIENT_KTNAME it needs no kinit, and archives everything."""
-    cache = str(tmp_path / "cache")
+    cache, keytab = str(tmp_path / "cache"), str(hadoop.kdc.keytab(USER))
     night = archive.sdfo("night", "--run", "r1", KRB5CCNAME=cache)
     assert night.returncode == 1
     assert "No Kerberos credentials available" in night.stderr
     assert "next: kinit" in night.stderr
-    night = archive.sdfo("night", "--run", "r2", KRB5CCNAME=cache, KRB5_CLIENT_KTNAME=str(hadoop.kdc.keytab(USER)))
+    night = archive.sdfo("night", "--run", "r1", KRB5CCNAME=cache, KRB5_CLIENT_KTNAME=keytab)
     assert night.returncode == 0, night.stderr
     assert archive.parts() == local[1]
+
+
+def test_a_ticket_that_expires(archive: Archive, hadoop: SecureCluster) -> None:
+    """Is told as such; with the keytab a new one is got in its stead."""
+    hadoop.kdc.ticket(USER, "-l", "2s")
+    time.sleep(3)
+    doctor = archive.sdfo("doctor")
+    assert doctor.returncode == 1
+    assert "expired" in doctor.stderr + doctor.stdout
+    assert archive.sdfo("doctor", KRB5_CLIENT_KTNAME=str(hadoop.kdc.keytab(USER))).returncode == 0
 
 
 def test_a_token_in_the_containers(archive: Archive, local, hadoop: SecureCluster) -> None:
@@ -144,6 +170,7 @@ def _submitted(archive: Archive, hadoop: SecureCluster, step: str, run: str) -> 
         "spark.yarn.appMasterEnv.SPARK_LOCAL_IP": "127.0.0.1",
         "spark.executorEnv.SPARK_LOCAL_IP": "127.0.0.1",
         "spark.executorEnv.KRB5CCNAME": "/nowhere/cache",
+        "spark.python.unix.domain.socket.dir": "/tmp",  # a path in a container is longer than the 107 bytes of a socket's
         "spark.executor.instances": "1",
         "spark.executor.memory": "512m",
         "spark.yarn.am.memory": "512m",

@@ -102,14 +102,15 @@ class _Web:
         return _open(url, timeout=max(0.1, self.until - time.monotonic()))
 
 
+_STATE = "qry=Hadoop:service=NameNode,name=FSNamesystemState"
+
+
 def capacity(url: str, seconds: float) -> tuple[int, int]:
     """Bytes free and in all, of all disks together, as a NameNode counts them; each replica takes its own."""
     webs = site.site().web(url)
     for web in webs:
         try:
-            state = json.loads(_page(f"{web}/jmx?qry=Hadoop:service=NameNode,name=FSNamesystemState", seconds))[
-                "beans"
-            ][0]
+            state = json.loads(_page(f"{web}/jmx?{_STATE}", seconds))["beans"][0]
             return int(state["CapacityRemaining"]), int(state["CapacityTotal"])
         except (OSError, ValueError, LookupError):
             continue
@@ -128,5 +129,7 @@ def _page(url: str, seconds: float) -> bytes:
     words = ["--silent", "--fail", "--noproxy", "*", "--negotiate", "--user", ":", "--max-time", f"{seconds:.1f}"]
     try:
         return subprocess.run(["curl", *words, url], check=True, stdout=subprocess.PIPE).stdout
+    except FileNotFoundError:
+        raise Unavailable("the NameNode's pages want Kerberos", next_command="apt-get install curl") from None
     except subprocess.CalledProcessError as error:
         raise OSError(f"curl ended with {error.returncode}") from error

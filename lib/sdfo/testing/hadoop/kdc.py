@@ -13,7 +13,7 @@ from pathlib import Path
 from sdfo.testing.hadoop.config import HOST
 
 REALM = "SDFO.TEST"
-INSTALL = "apt-get install krb5-kdc krb5-admin-server krb5-user libgssapi-krb5-2"
+INSTALL = "apt-get install krb5-kdc krb5-admin-server krb5-user libgssapi-krb5-2 curl"
 _PATIENCE = 20.0
 
 _CLIENT = """[libdefaults]
