@@ -55,7 +55,7 @@ class Ports:
     @classmethod
     def load(cls, file: Path) -> Self:
         read = json.loads(file.read_text())
-        lists = {"datanodes": tuple(tuple(three) for three in read["datanodes"]), "more": tuple(read["more"])}
+        lists = {"datanodes": tuple(tuple(three) for three in read["datanodes"]), "more": tuple(read.get("more", ()))}
         return cls(**read | lists)
 
     def dump(self, file: Path) -> None:
