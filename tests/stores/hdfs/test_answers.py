@@ -17,6 +17,17 @@ def _rpc(kind: str, said: str) -> RuntimeError:
     return RuntimeError(f'RPCError("{kind}", "{said}{_STACK}")')
 
 
+def _fatal(kind: str, said: str) -> RuntimeError:
+    return RuntimeError(f'FatalRPCError("{kind}", "{said}")')
+
+
+_NO_TICKET = (
+    'GSSAPIError(GssMajorCodes { raw: "0x00070000", calling_error: "none", routine_error: "GSS_S_NO_CRED" }, '
+    '2529639053, "No credentials were supplied: none available")'
+)
+_INVALID_TOKEN = "org.apache.hadoop.security.token.SecretManager$InvalidToken"
+
+
 @pytest.mark.parametrize(
     ("raised", "kind", "said"),
     [
@@ -35,7 +46,14 @@ def _rpc(kind: str, said: str) -> RuntimeError:
         (RuntimeError('DataTransferError("All DataNodes failed: []")'), Unavailable, "All DataNodes failed"),
         (RuntimeError('OperationFailed("Failed to complete file in time")'), Unavailable, "in time"),
         (RuntimeError('InvalidArgument("No NameNode hosts found")'), StoreError, "HADOOP_CONF_DIR"),
-        (RuntimeError("NoSASLMechanism"), StoreError, "Kerberos"),
+        (RuntimeError("NoSASLMechanism"), StoreError, "Kerberos: NoSASLMechanism; next: kinit"),
+        (RuntimeError(_NO_TICKET), StoreError, "Kerberos: No credentials were supplied: none available; next: kinit"),
+        (
+            _fatal("javax.security.sasl.SaslException", "GSS initiate failed"),
+            StoreError,
+            "GSS initiate failed; next: kinit",
+        ),
+        (_fatal(_INVALID_TOKEN, "token (for x) can't be found in cache"), StoreError, "token is not valid"),
         (Late(), Unavailable, "no answer within 20 s"),
         (RuntimeError(), Unavailable, "RuntimeError"),
     ],
@@ -48,6 +66,14 @@ def test_each_error_has_its_name(raised: Exception, kind: type[Exception], said:
     assert said in str(error)
     assert "\n" not in str(error)
     assert "FSNamesystem" not in str(error)
+
+
+def test_in_a_container_a_token_is_spoken_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is nobody to type kinit."""
+    monkeypatch.setenv("HADOOP_TOKEN_FILE_LOCATION", "/container/tokens")
+    error = translated(RuntimeError(_NO_TICKET), "path")
+    assert "no token in HADOOP_TOKEN_FILE_LOCATION is for this address" in str(error)
+    assert error.next_command is None
 
 
 def test_errors_of_ours_stay_as_they_are() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from sdfo.errors import Exists, Missing, Postponed, SdfoError, StoreError, Unavailable
@@ -18,6 +19,10 @@ _REFUSED = {
     "QuotaByStorageTypeExceededException": "the quota of bytes is used up",
 }
 _KERBEROS = ("GSSAPIError", "NoSASLMechanism", "SASLError")
+_KERBEROS_OF_THE_SERVER = ("SaslException", "GSSException")
+_MESSAGE = re.compile(r'"([^"]*)"\)$')
+TOKENS = "HADOOP_TOKEN_FILE_LOCATION"
+"""The variable by which YARN tells a container where its tokens are."""
 
 
 def translated(error: BaseException, path: str, *, late: float = 0.0) -> SdfoError:
@@ -39,13 +44,24 @@ def translated(error: BaseException, path: str, *, late: float = 0.0) -> SdfoErr
         )
     if kind and _IS_A_FILE in said:
         return Missing("not there: a part of the path is a file", path=path)
+    if kind == "InvalidToken":
+        return StoreError("the delegation token is not valid, or no longer", path=path)
     if kind in _REFUSED:
         return StoreError(_REFUSED[kind], path=path)
-    if text.startswith(_KERBEROS):
-        return StoreError(f"Kerberos: {text}", path=path, next_command="klist")
+    if text.startswith(_KERBEROS) or kind in _KERBEROS_OF_THE_SERVER:
+        return _without_ticket(text, path)
     if text.startswith("InvalidArgument"):
         return StoreError(f"HADOOP_CONF_DIR does not fit the URL: {text}", path=path)
     return Unavailable(text or type(error).__name__, path=path)
+
+
+def _without_ticket(text: str, path: str) -> StoreError:
+    """By hdfs-native a token counts only for the very address that it was given for; by name services it always does."""
+    found = _MESSAGE.search(text)
+    why = f"Kerberos: {found[1] if found else text}"
+    if os.environ.get(TOKENS):
+        return StoreError(f"{why}; and no token in {TOKENS} is for this address of the NameNode", path=path)
+    return StoreError(why, path=path, next_command="kinit")
 
 
 def onto_folder(error: BaseException) -> bool:

@@ -7,11 +7,13 @@ Kerberos: else the client's own way to the next replica has to do.
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -36,18 +38,16 @@ def read(url: str, file: Identity, offset: int, length: int, until: float) -> by
     where = site.site()
     if where.kerberos:
         raise Unavailable("there is no other way to read with Kerberos", path=file.path)
-    failed = ""
-    for web in where.web(url):
-        try:
-            return _Web(web, until).read(file, offset, length)
-        except (
-            OSError,
-            ValueError,
-            LookupError,
-            Late,
-            Failed,
-        ) as error:  # one of two NameNodes is on standby: ask the next
-            failed = type(error).__name__
+    race: Race[bytes] = Race()
+    for web in where.web(url):  # of two NameNodes one is on standby, or hangs
+        race.begin(partial(_Web(web, until).read, file, offset, length))
+    try:
+        return race.first(until)[0]
+    except (Late, Failed):
+        for error in race.failures:
+            if isinstance(error, Missing):
+                raise error from None
+        failed = ", ".join(type(error).__name__ for error in race.failures) or "no answer"
     raise Unavailable(f"the NameNode's web server gives no other way ({failed})", path=file.path)
 
 
@@ -102,13 +102,34 @@ class _Web:
         return _open(url, timeout=max(0.1, self.until - time.monotonic()))
 
 
+_STATE = "qry=Hadoop:service=NameNode,name=FSNamesystemState"
+
+
 def capacity(url: str, seconds: float) -> tuple[int, int]:
     """Bytes free and in all, of all disks together, as a NameNode counts them; each replica takes its own."""
-    for web in site.site().web(url):
+    webs = site.site().web(url)
+    for web in webs:
         try:
-            with _open(f"{web}/jmx?qry=Hadoop:service=NameNode,name=FSNamesystemState", timeout=seconds) as answer:
-                state = json.load(answer)["beans"][0]
+            state = json.loads(_page(f"{web}/jmx?{_STATE}", seconds))["beans"][0]
             return int(state["CapacityRemaining"]), int(state["CapacityTotal"])
         except (OSError, ValueError, LookupError):
             continue
-    raise Unavailable(f"no NameNode's web server answers: {', '.join(site.site().web(url))}")
+    raise Unavailable(f"no NameNode's web server answers: {', '.join(webs)}")
+
+
+def _page(url: str, seconds: float) -> bytes:
+    """By curl where the pages want Kerberos too (SPNEGO, RFC 4559): Python's own library does not speak it."""
+    try:
+        with _open(url, timeout=seconds) as answer:
+            data: bytes = answer.read()
+            return data
+    except urllib.error.HTTPError as error:
+        if error.code != HTTPStatus.UNAUTHORIZED:
+            raise
+    words = ["--silent", "--fail", "--noproxy", "*", "--negotiate", "--user", ":", "--max-time", f"{seconds:.1f}"]
+    try:
+        return subprocess.run(["curl", *words, url], check=True, stdout=subprocess.PIPE).stdout
+    except FileNotFoundError:
+        raise Unavailable("the NameNode's pages want Kerberos", next_command="apt-get install curl") from None
+    except subprocess.CalledProcessError as error:
+        raise OSError(f"curl ended with {error.returncode}") from error

@@ -68,7 +68,7 @@ class HdfsSink(Sink):
             self._handed += len(piece)
 
     def _call(self, work: Callable[[], T]) -> T:
-        return self._store.call(self.path, work)
+        return self._store.call(self.path, work, namenode=False)
 
     @contextmanager
     def _or_garbage(self) -> Iterator[RawFileWriter]:

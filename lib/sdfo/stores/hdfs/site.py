@@ -16,6 +16,7 @@ from sdfo.errors import SettingsError
 
 _WEB = {"http": ("dfs.namenode.http-address", 9870), "https": ("dfs.namenode.https-address", 9871)}
 """Scheme → setting and default port (hdfs-default.xml)."""
+HA_NAMENODES = "dfs.ha.namenodes"
 _ANY = ("", "0.0.0.0", "::")
 
 
@@ -37,17 +38,22 @@ class Site:
         """Host, with its port if it has one, or name service; that of fs.defaultFS for `hdfs:///…`."""
         return urlsplit(url).netloc or urlsplit(self.values.get("fs.defaultFS", "")).netloc
 
+    def namenodes(self, url: str) -> list[str]:
+        """Of a name service the names of its NameNodes, as they are listed; nothing where `url` names a host."""
+        nodes = self.values.get(f"{HA_NAMENODES}.{self.name_service(url)}", "")
+        return [name.strip() for name in nodes.split(",") if name.strip()]
+
     def web(self, url: str) -> list[str]:
         """The web addresses of the NameNodes that serve `url`, as they are listed."""
         scheme = "https" if self.values.get("dfs.http.policy") == "HTTPS_ONLY" else "http"
         key, port = _WEB[scheme]
         service = self.name_service(url)
-        nodes = self.values.get(f"dfs.ha.namenodes.{service}")
-        if nodes is None:
+        nodes = self.namenodes(url)
+        if not nodes:
             return [f"{scheme}://{_address(self.values.get(key, ''), service.partition(':')[0], port)}"]
         return [
             f"{scheme}://{_address(self.values.get(name, ''), _host(self.values.get(rpc, '')), port)}"
-            for node in map(str.strip, nodes.split(","))
+            for node in nodes
             for name, rpc in [(f"{key}.{service}.{node}", f"dfs.namenode.rpc-address.{service}.{node}")]
         ]
 

@@ -71,13 +71,19 @@ class HdfsStore(Store):
         """The absolute path on HDFS."""
         return f"{self._top}/{checked(path)}"
 
-    def call(self, path: str, work: Callable[[], T]) -> T:
-        """What `work` gives, in another thread, by the deadline; errors as ours, of `path`."""
+    def call(self, path: str, work: Callable[[], T], *, namenode: bool = True) -> T:
+        """What `work` gives, in another thread, by the deadline; errors as ours, of `path`.
+
+        `namenode`: it is the NameNode that is asked, with `self.client`, and no answer is for want of that one.
+        """
         race: Race[T] = Race()
+        turn = clients.turn(self._cluster)
         race.begin(work)
         try:
             return race.first(race.began + self.deadline)[0]
         except Late as late:
+            if namenode:
+                clients.next_turn(self._cluster, turn)
             raise translated(late, path, late=self.deadline) from None
         except Failed:
             error = race.failures[0]

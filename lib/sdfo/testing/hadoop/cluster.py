@@ -15,12 +15,12 @@ import signal
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sdfo.testing.hadoop import config, jars
-from sdfo.testing.hadoop.config import HOST, Ports
+from sdfo.testing.hadoop.config import HOST, Ports, Sites
 from sdfo.testing.hadoop.daemons import Daemon, Home
 
 _PATIENCE = 120.0  # seconds until ready: 15 on two idle cores
@@ -34,7 +34,12 @@ class NotReady(RuntimeError):
 
 
 class Cluster:
-    """`folder` holds everything: what lies there from an earlier start is taken up again, with the same ports if free."""
+    """`folder` holds everything: what lies there from an earlier start is taken up again, with the same ports if free.
+
+    `ha` and `secure` hold kinds of it: each adds settings (`sites`), ports and daemons.
+    """
+
+    more_ports = 0
 
     def __init__(self, folder: Path, *, datanodes: int = 3, bound: bool = True) -> None:
         self.home = Home(folder.resolve(), jars.JARS)
@@ -66,6 +71,10 @@ class Cluster:
         return self.daemons["namenode"]
 
     @property
+    def namenodes(self) -> list[Daemon]:
+        return [daemon for name, daemon in self.daemons.items() if name.startswith("namenode")]
+
+    @property
     def datanodes(self) -> list[Daemon]:
         return [daemon for name, daemon in self.daemons.items() if name.startswith("datanode")]
 
@@ -77,21 +86,21 @@ class Cluster:
         """Where a DataNode takes data, as the NameNode names it."""
         return f"{HOST}:{self.ports.datanodes[number][0]}"
 
+    def sites(self) -> Sites:
+        """What this kind of cluster sets besides."""
+        return {}
+
     # ---- starting
 
     def start(self, *, yarn: bool = False) -> None:
         """Everything, up to ready."""
         self.home.folder.mkdir(parents=True, exist_ok=True)
         self.ports = self._ports()
-        config.write(self.home.folder, self.ports, jars.gather())
+        config.write(self.home.folder, self.ports, jars.gather(), self.sites())
         self.home.write_commands()
         if yarn:
             self._begin_yarn()  # comes up while the rest does
-        if not (self.home.folder / "namenode" / "current").exists():
-            done = self.home.run("namenode", "-format", "-nonInteractive")
-            if done.returncode != 0:
-                raise NotReady(f"the NameNode could not be formatted:\n{done.stderr[-3000:]}")
-        self._begin("namenode")
+        self._begin_namenode()
         self._await(self._namenode_answers)  # a DataNode that knocks earlier sleeps for 5 s
         for number in range(self.count):
             self._begin(f"datanode-{number}")
@@ -99,11 +108,22 @@ class Cluster:
         if yarn:
             self._await(self._yarn_answers)
 
+    def _begin_namenode(self) -> None:
+        self._format()
+        self._begin("namenode")
+
+    def _format(self, *options: str) -> bool:
+        """Whether that was still to be done."""
+        if (self.home.folder / "namenode" / "current").exists():
+            return False
+        self._run("namenode", *options, "-format", "-nonInteractive")
+        return True
+
     def _ports(self) -> Ports:
         file = self.home.folder / "ports.json"
-        ports = Ports.load(file) if file.exists() else Ports.free(self.count)
+        ports = Ports.load(file) if file.exists() else Ports.free(self.count, self.more_ports)
         if len(ports.datanodes) != self.count or not ports.all_free():
-            ports = Ports.free(self.count)
+            ports = Ports.free(self.count, self.more_ports)
         ports.dump(file)
         return ports
 
@@ -124,10 +144,10 @@ class Cluster:
     def _daemon(self, name: str) -> Daemon:
         """`datanode-2`, or a daemon of which there is one."""
         word, _, number = name.partition("-")
-        options = self._datanode_options(int(number)) if number else []
-        return Daemon(self.home, name, word, options, self.bound)
+        return Daemon(self.home, name, word, self._options(word, int(number)) if number else [], self.bound)
 
-    def _datanode_options(self, number: int) -> list[str]:
+    def _options(self, word: str, number: int) -> list[str]:
+        """What tells a daemon from the others of its kind: DataNodes here."""
         folder = self.home.folder / f"datanode-{number}"
         folder.mkdir(exist_ok=True, mode=0o700)
         named = zip(("address", "http.address", "ipc.address"), self.ports.datanodes[number], strict=True)
@@ -136,23 +156,24 @@ class Cluster:
 
     # ---- asking it
 
-    def jmx(self, bean: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.ask(f"{self.web}/jmx?qry={bean}")["beans"][0]
+    def jmx(self, bean: str, web: str | None = None) -> dict[str, Any]:
+        """Of the NameNode, or whose web server is named."""
+        found: dict[str, Any] = self.ask(f"{web or self.web}/jmx?qry={bean}")["beans"][0]
         return found
 
-    @staticmethod
-    def ask(url: str) -> Any:
+    def ask(self, url: str) -> Any:
         with _NO_PROXY.open(url, timeout=5) as answer:
             return json.load(answer)
 
     def _namenode_answers(self) -> bool:
         return bool(self.jmx("Hadoop:service=NameNode,name=NameNodeInfo")["Version"])
 
-    def healthy(self) -> bool:
+    def healthy(self, web: str | None = None) -> bool:
         """The NameNode serves, and every DataNode has spoken to it since that one's last start."""
-        info = self.jmx("Hadoop:service=NameNode,name=NameNodeInfo")
+        info = self.jmx("Hadoop:service=NameNode,name=NameNodeInfo", web)
         live = {node["xferaddr"]: node["lastContact"] for node in json.loads(info["LiveNodes"]).values()}
-        ages = [time.monotonic() - max(node.started, self.namenode.started) for node in self.datanodes]
+        begun = max(node.started for node in self.namenodes)
+        ages = [time.monotonic() - max(node.started, begun) for node in self.datanodes]
         silent = [live.get(self.address(n), age) for n, age in enumerate(ages)]
         spoken = (quiet < 3 and quiet + 1 <= age for quiet, age in zip(silent, ages, strict=True))  # whole seconds
         return info["Safemode"] == "" and all(spoken)
@@ -184,9 +205,7 @@ class Cluster:
     # ---- harm and repair
 
     def safe_mode(self, on: bool) -> None:
-        done = self.home.run("dfsadmin", "-safemode", "enter" if on else "leave")
-        if done.returncode != 0:
-            raise RuntimeError(done.stderr[-3000:])
+        self._run("dfsadmin", "-safemode", "enter" if on else "leave")
 
     def mend(self) -> None:
         """Wake every daemon that hangs, start every one that is gone, and wait until all is well."""
@@ -198,6 +217,11 @@ class Cluster:
         if self.jmx("Hadoop:service=NameNode,name=NameNodeInfo")["Safemode"]:
             self.safe_mode(False)
         self._await(self.healthy)
+
+    def _run(self, word: str, *arguments: str) -> None:
+        done = self.home.run(word, *arguments)
+        if done.returncode != 0:
+            raise RuntimeError(f"{word} {' '.join(arguments)}:\n{done.stderr[-3000:]}")
 
     def _await(self, ready: Callable[[], bool]) -> None:
         until = time.monotonic() + _PATIENCE
@@ -258,12 +282,20 @@ class Cluster:
         return found
 
 
+C = TypeVar("C", bound=Cluster)
+
+
+def cluster(folder: Path, *, datanodes: int = 3, yarn: bool = False) -> AbstractContextManager[Cluster]:
+    """A cluster of one's own, gone afterwards with all it stored."""
+    return kept(lambda: Cluster(folder, datanodes=datanodes), yarn=yarn)
+
+
 @contextmanager
-def cluster(folder: Path, *, datanodes: int = 3, yarn: bool = False) -> Iterator[Cluster]:
-    """A cluster of one's own, gone afterwards with all it stored. Started anew where another took one of its ports."""
+def kept(make: Callable[[], C], *, yarn: bool = False) -> Iterator[C]:
+    """The same of any kind. Started anew where somebody took one of its ports."""
     tries = 3
     while True:
-        hadoop = Cluster(folder, datanodes=datanodes)
+        hadoop = make()
         tries -= 1
         try:
             hadoop.start(yarn=yarn)
@@ -272,9 +304,9 @@ def cluster(folder: Path, *, datanodes: int = 3, yarn: bool = False) -> Iterator
             hadoop.stop()
             if not tries or "Address already in use" not in str(error):
                 raise
-            shutil.rmtree(folder)
+            shutil.rmtree(hadoop.home.folder)
     try:
         yield hadoop
     finally:
         hadoop.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(hadoop.home.folder, ignore_errors=True)

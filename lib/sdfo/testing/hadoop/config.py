@@ -31,7 +31,7 @@ log4j.logger.org.apache.hadoop.util.NativeCodeLoader=ERROR
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """`datanodes`: of each the port for data, for HTTP and for IPC."""
+    """`datanodes`: of each the port for data, for HTTP and for IPC. `more`: for what a kind of cluster adds."""
 
     namenode: int
     namenode_http: int
@@ -41,26 +41,29 @@ class Ports:
     resource_admin: int
     resource_http: int
     datanodes: tuple[tuple[int, int, int], ...]
+    more: tuple[int, ...] = ()
 
     @classmethod
-    def free(cls, datanodes: int) -> Self:
+    def free(cls, datanodes: int, more: int = 0) -> Self:
         """Ports that nobody has now. Somebody may have taken one before its daemon starts."""
         with ExitStack() as held:  # all at once, so that they differ
-            single = {field.name: _held_port(held) for field in fields(cls) if field.name != "datanodes"}
+            single = {field.name: _held_port(held) for field in fields(cls) if field.name not in ("datanodes", "more")}
             each = [(_held_port(held), _held_port(held), _held_port(held)) for _ in range(datanodes)]
-        return cls(**single, datanodes=tuple(each))
+            others = tuple(_held_port(held) for _ in range(more))
+        return cls(**single, datanodes=tuple(each), more=others)
 
     @classmethod
     def load(cls, file: Path) -> Self:
         read = json.loads(file.read_text())
-        return cls(**read | {"datanodes": tuple(tuple(three) for three in read["datanodes"])})
+        lists = {"datanodes": tuple(tuple(three) for three in read["datanodes"]), "more": tuple(read.get("more", ()))}
+        return cls(**read | lists)
 
     def dump(self, file: Path) -> None:
         file.write_text(json.dumps(asdict(self)))
 
     def _all(self) -> list[int]:
         single = [value for value in asdict(self).values() if isinstance(value, int)]
-        return single + [port for three in self.datanodes for port in three]
+        return [*single, *(port for three in self.datanodes for port in three), *self.more]
 
     def all_free(self) -> bool:
         with ExitStack() as held:
@@ -79,12 +82,23 @@ def _held_port(held: ExitStack, port: int = 0) -> int:
     return int(found.getsockname()[1])
 
 
-def write(folder: Path, ports: Ports, jars: Path) -> Path:
-    """Everything below `folder` that the daemons read; the HADOOP_CONF_DIR."""
+Properties = Mapping[str, object]
+Sites = Mapping[str, Properties]
+"""Name of a file, as core-site → its properties."""
+
+
+def write(folder: Path, ports: Ports, jars: Path, more: Sites | None = None) -> Path:
+    """Everything below `folder` that the daemons read; the HADOOP_CONF_DIR. `more`: added, or instead of what stands here."""
     conf = folder / "conf"
     for name in ("conf", "logs", "namenode", "containers", "container-logs", "tmp"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    for name in ("hdfs", "datanode", "secondary", "static"):  # the web servers look for them on the class path
+    for name in (
+        "hdfs",
+        "datanode",
+        "secondary",
+        "journal",
+        "static",
+    ):  # the web servers look for them on the class path
         (folder / "classes" / "webapps" / name).mkdir(parents=True, exist_ok=True)
     sites = {
         "core-site": _core(folder, ports),
@@ -94,12 +108,9 @@ def write(folder: Path, ports: Ports, jars: Path) -> Path:
         "capacity-scheduler": _QUEUE,
     }
     for name, properties in sites.items():
-        _write_site(conf / f"{name}.xml", properties)
+        _write_site(conf / f"{name}.xml", {**properties, **(more or {}).get(name, {})})
     (conf / "log4j.properties").write_text(_LOG4J)
     return conf
-
-
-Properties = Mapping[str, object]
 
 
 def _write_site(file: Path, properties: Properties) -> None:
@@ -110,13 +121,13 @@ def _write_site(file: Path, properties: Properties) -> None:
     file.write_text(f'<?xml version="1.0"?>\n<configuration>\n{"".join(rows)}</configuration>\n')
 
 
-def _at(port: int) -> str:
+def at(port: int) -> str:
     return f"{HOST}:{port}"
 
 
 def _core(folder: Path, ports: Ports) -> Properties:
     return {
-        "fs.defaultFS": f"hdfs://{_at(ports.namenode)}",
+        "fs.defaultFS": f"hdfs://{at(ports.namenode)}",
         "hadoop.tmp.dir": folder / "tmp",
         "hadoop.security.authentication": "simple",
     }
@@ -128,9 +139,9 @@ def _hdfs(folder: Path, ports: Ports) -> Properties:
         "dfs.blocksize": BLOCK,
         "dfs.namenode.fs-limits.min-block-size": 4096,
         "dfs.namenode.name.dir": (folder / "namenode").as_uri(),
-        "dfs.namenode.rpc-address": _at(ports.namenode),
-        "dfs.namenode.http-address": _at(ports.namenode_http),
-        "dfs.namenode.secondary.http-address": _at(0),
+        "dfs.namenode.rpc-address": at(ports.namenode),
+        "dfs.namenode.http-address": at(ports.namenode_http),
+        "dfs.namenode.secondary.http-address": at(0),
         "dfs.namenode.safemode.extension": 0,  # 30 s otherwise, at a start with data
         "dfs.namenode.datanode.registration.ip-hostname-check": "false",
         "dfs.namenode.handler.count": 4,
@@ -146,17 +157,17 @@ def _yarn(folder: Path, ports: Ports, jars: Path) -> Properties:
     return {
         "yarn.resourcemanager.hostname": HOST,
         "yarn.resourcemanager.bind-host": HOST,
-        "yarn.resourcemanager.address": _at(ports.resource),
-        "yarn.resourcemanager.scheduler.address": _at(ports.resource_scheduler),
-        "yarn.resourcemanager.resource-tracker.address": _at(ports.resource_tracker),
-        "yarn.resourcemanager.admin.address": _at(ports.resource_admin),
-        "yarn.resourcemanager.webapp.address": _at(ports.resource_http),
+        "yarn.resourcemanager.address": at(ports.resource),
+        "yarn.resourcemanager.scheduler.address": at(ports.resource_scheduler),
+        "yarn.resourcemanager.resource-tracker.address": at(ports.resource_tracker),
+        "yarn.resourcemanager.admin.address": at(ports.resource_admin),
+        "yarn.resourcemanager.webapp.address": at(ports.resource_http),
         "yarn.nodemanager.hostname": HOST,
         "yarn.nodemanager.bind-host": HOST,
-        "yarn.nodemanager.address": _at(0),
-        "yarn.nodemanager.localizer.address": _at(0),
-        "yarn.nodemanager.webapp.address": _at(0),
-        "yarn.nodemanager.collector-service.address": _at(0),
+        "yarn.nodemanager.address": at(0),
+        "yarn.nodemanager.localizer.address": at(0),
+        "yarn.nodemanager.webapp.address": at(0),
+        "yarn.nodemanager.collector-service.address": at(0),
         "yarn.nodemanager.local-dirs": folder / "containers",
         "yarn.nodemanager.log-dirs": folder / "container-logs",
         "yarn.nodemanager.sleep-delay-before-sigkill.ms": 100,

@@ -10,13 +10,14 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 _HDFS, _YARN = "org.apache.hadoop.hdfs", "org.apache.hadoop.yarn"
 CLASSES = {
     "namenode": f"{_HDFS}.server.namenode.NameNode",
     "datanode": f"{_HDFS}.server.datanode.DataNode",
+    "journalnode": f"{_HDFS}.qjournal.server.JournalNode",
     "resourcemanager": f"{_YARN}.server.resourcemanager.ResourceManager",
     "nodemanager": f"{_YARN}.server.nodemanager.NodeManager",
     "fs": "org.apache.hadoop.fs.FsShell",
@@ -30,7 +31,7 @@ CLASSES = {
     "version": "org.apache.hadoop.util.VersionInfo",
 }
 """What comes after `hadoop`, `hdfs` or `yarn` on a command line → the class that does it."""
-HEAP_MIB = {"namenode": 128, "datanode": 96, "resourcemanager": 160, "nodemanager": 128}
+HEAP_MIB = {"namenode": 128, "datanode": 96, "journalnode": 64, "resourcemanager": 160, "nodemanager": 128}
 _JVM = (
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
@@ -44,10 +45,12 @@ INSTALL = "apt-get install openjdk-17-jre-headless"
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Where a cluster lies: `folder` with conf/, classes/ and logs/, and the jars."""
+    """Where a cluster lies: `folder` with conf/, classes/ and logs/, and the jars. `options` and `variables`: of every JVM."""
 
     folder: Path
     jars: Path
+    options: tuple[str, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
 
     @property
     def conf(self) -> Path:
@@ -56,7 +59,13 @@ class Home:
     def environ(self) -> dict[str, str]:
         """For a daemon or a command. The superuser is whoever starts the NameNode, whatever HADOOP_USER_NAME says."""
         own = {name: value for name, value in os.environ.items() if name != "HADOOP_USER_NAME"}
-        return {**own, "HADOOP_CONF_DIR": str(self.conf), "MALLOC_ARENA_MAX": "2"}
+        return {**own, "HADOOP_CONF_DIR": str(self.conf), "MALLOC_ARENA_MAX": "2", **dict(self.variables)}
+
+    def with_kerberos(self, settings: Path, cache: Path) -> Home:
+        """`settings`: a krb5.conf; `cache`: where commands find a ticket."""
+        return replace(
+            self, options=(f"-Djava.security.krb5.conf={settings}",), variables=(("KRB5CCNAME", str(cache)),)
+        )
 
     def processes(self) -> dict[str, int]:
         """The daemons of this cluster that live, whoever started them: name → process id."""
@@ -77,7 +86,7 @@ class Home:
         lead = ("application",) if word == "application" else ()  # this class wants its own name once more
         heap = f"-Xmx{HEAP_MIB.get(word, 256)}m"
         home = f"-Dhadoop.home.dir={self.folder}"
-        return [_java(), heap, *_JVM, home, "-cp", path, CLASSES.get(word, word), *lead, *arguments]
+        return [_java(), heap, *_JVM, *self.options, home, "-cp", path, CLASSES.get(word, word), *lead, *arguments]
 
     def write_commands(self) -> None:
         """`bin/hadoop WORD ARGUMENTS…`, as whoever has Hadoop has it; `hdfs` and `yarn` are the same. And mrjob.conf."""
@@ -160,6 +169,10 @@ class Daemon:
         self.signal(signal.SIGSTOP)
         while any(_state(task) not in "TtZX" for task in Path(f"/proc/{self.pid}/task").glob("*")):
             time.sleep(0.005)
+
+    @property
+    def hangs(self) -> bool:
+        return _state(Path(f"/proc/{self.pid}")) in "Tt"
 
     def resume(self) -> None:
         self.signal(signal.SIGCONT)
