@@ -73,15 +73,23 @@ class HdfsStore(Store):
 
     def call(self, path: str, work: Callable[[], T]) -> T:
         """What `work` gives, in another thread, by the deadline; errors as ours, of `path`."""
+        return self.begun(path, work)()
+
+    def begun(self, path: str, work: Callable[[], T]) -> Callable[[], T]:
+        """`call`, which has begun: what is returned awaits its end."""
         race: Race[T] = Race()
         race.begin(work)
-        try:
-            return race.first(race.began + self.deadline)[0]
-        except Late as late:
-            raise translated(late, path, late=self.deadline) from None
-        except Failed:
-            error = race.failures[0]
-            raise translated(error, path) from error
+
+        def ended() -> T:
+            try:
+                return race.first(race.began + self.deadline)[0]
+            except Late as late:
+                raise translated(late, path, late=self.deadline) from None
+            except Failed:
+                error = race.failures[0]
+                raise translated(error, path) from error
+
+        return ended
 
     # ---- files
 
