@@ -27,8 +27,6 @@ class Flow:
 
     def pull(self, batch: Sequence[Extent], until: float) -> list[bytes]:
         """The bytes of extents that ascend, from where the last pull ended."""
-        if self._packets is None:
-            self._packets = self._source.reader().read_range_stream(self._whole.offset, self._whole.length)
         return [self._pulled(extent) for extent in batch]
 
     def _pulled(self, extent: Extent) -> bytes:
@@ -40,12 +38,18 @@ class Flow:
         """The next `length` bytes."""
         self._at += length
         while length:
-            packet = self._left or memoryview(next(self._packets or iter(()), b""))
-            if not packet:
-                raise Unavailable("fewer bytes than the file has: it is not closed", path=self._source.path)
+            packet = self._left or self._next()
             piece, self._left = packet[:length], packet[length:]
             length -= len(piece)
             yield piece
+
+    def _next(self) -> memoryview:
+        if self._packets is None:
+            self._packets = self._source.reader().read_range_stream(self._whole.offset, self._whole.length)
+        packet = next(self._packets, b"")
+        if not packet:
+            raise Unavailable("fewer bytes than the file has: it is not closed", path=self._source.path)
+        return memoryview(packet)
 
 
 def runs(extents: Sequence[Extent], most: int) -> Iterator[list[Extent]]:
