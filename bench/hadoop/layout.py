@@ -54,8 +54,7 @@ class Sdicom(OnStore):
     def whole(self, path: str) -> Iterator[Image]:
         began = time.perf_counter()
         with Part.open(self._store, path) as part:
-            for record in part.records:
-                part.value(record)  # its digest was compared
+            for record, _ in part.values():  # its digest was compared
                 yield time.perf_counter() - began, record.name, record.sha256
                 began = time.perf_counter()
 

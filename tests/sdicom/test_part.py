@@ -214,6 +214,8 @@ def test_a_damaged_value_is_never_returned(store: LocalStore, exam: Any, tmp_pat
         assert (caught.value.offset, caught.value.expected) == (part.extent(record).offset, record.sha256)
         with pytest.raises(RecordMismatch):
             list(part.stream(record, 10))
+        with pytest.raises(RecordMismatch):
+            list(part.values())
 
 
 def test_a_check_says_what_it_proved(part: Part) -> None:
