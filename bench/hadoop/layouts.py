@@ -24,24 +24,24 @@ from bench.sizes import Sizes
 
 _IMAGES = 100
 """Read one by one in a turn."""
-_JOBS = 3
-"""Rounds of writing a HAR: each is a MapReduce job of some 15 s."""
+_ROUNDS = 3
+"""At most: a HAR is a MapReduce job of some 15 s, and a file per image takes seconds too."""
 
 
 def rows(place: HadoopPlace, sizes: Sizes) -> Iterator[Row]:
     place.hadoop.start_yarn()
-    exam = place.ct(sizes.exam)
+    exam, rounds = place.ct(sizes.exam), min(_ROUNDS, sizes.rounds)
     with jvm(place) as worker:
         files = Files(place, exam)
         har = Har(place, exam, worker, files)
         layouts: list[Layout] = [Sdicom(place, exam), files, MapFile(place, exam, worker), har]
         kept = [_Kept(place, layout, exam) for layout in layouts]
         yield from _objects(kept)
-        yield from _rows("written", kept[:-1], interleaved(sizes.rounds, *(each.write for each in kept[:-1])))
-        pair, jobs = [kept[0], kept[-1]], min(_JOBS, sizes.rounds)
-        yield from _rows("written", pair, interleaved(jobs, *(each.write for each in pair), warm=True))
-        yield from _rows("read whole", kept, interleaved(sizes.rounds, *(each.whole for each in kept)))
-        taken = interleaved(sizes.rounds, *(each.images for each in kept))
+        yield from _rows("written", kept[:-1], interleaved(rounds, *(each.write for each in kept[:-1])))
+        pair = [kept[0], kept[-1]]
+        yield from _rows("written", pair, interleaved(rounds, *(each.write for each in pair), warm=True))
+        yield from _rows("read whole", kept, interleaved(rounds, *(each.whole for each in kept)))
+        taken = interleaved(rounds, *(each.images for each in kept))
         for each, reference in zip(kept[1:], taken[1:], strict=True):
             yield cost(f"one image: S-DICOM : {each.name}", "ms", taken[0], reference)
 
