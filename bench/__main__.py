@@ -11,8 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench import conversion, heads, machine, memory, reading, speedup
+from bench.hadoop import clients, images, layouts, namenode, streams
+from bench.hadoop.place import Hadoop, HadoopPlace
 from bench.page import page
-from bench.place import Place, place
+from bench.place import Place, temporary
 from bench.rows import Row
 from bench.sizes import QUICK, Sizes
 from bench.table import as_json, table
@@ -23,6 +25,13 @@ GROUPS: dict[str, Callable[[Place, Sizes], Iterator[Row]]] = {
     "reading": reading.rows,
     "heads": heads.rows,
     "memory": memory.rows,
+}
+ON_HADOOP: dict[str, Callable[[HadoopPlace, Sizes], Iterator[Row]]] = {
+    "namenode": namenode.rows,
+    "hdfs": streams.rows,
+    "images": images.rows,
+    "clients": clients.rows,
+    "layouts": layouts.rows,
 }
 FOLDER = Path(__file__).parent.parent / "var"
 """On the file system of the checkout; git does not see it."""
@@ -35,9 +44,9 @@ def main(argv: Sequence[str]) -> int:
     began, rows = time.time(), list[Row]()
     words.folder.mkdir(parents=True, exist_ok=True)
     described, before = machine.described(words.folder), os.getloadavg()[0]
-    for name in words.only or GROUPS:
-        with place(words.folder) as where:
-            for row in GROUPS[name](where, sizes):
+    with Hadoop(words.folder) as hadoop:
+        for name in words.only or [*GROUPS, *ON_HADOOP]:
+            for row in _rows(name, words.folder, hadoop, sizes):
                 print(f"{time.time() - began:6.0f} s  {row.name}", file=sys.stderr, flush=True)
                 rows.append(row)
     load = f"{before:.1f} before, {os.getloadavg()[0]:.1f} at the end"
@@ -50,11 +59,22 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def _rows(name: str, folder: Path, hadoop: Hadoop, sizes: Sizes) -> Iterator[Row]:
+    """Of one group, in a place of its own."""
+    with temporary(folder) as top:
+        if name in ON_HADOOP:
+            yield from ON_HADOOP[name](HadoopPlace(top, hadoop.cluster), sizes)
+        else:
+            yield from GROUPS[name](Place(top), sizes)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="One table of ratios.")
     parser.add_argument("--quick", action="store_true", help="every row in small: to see that it runs")
     parser.add_argument("--rounds", type=int, help=f"rounds of each row; default {Sizes().rounds}")
-    parser.add_argument("--only", action="append", choices=list(GROUPS), help="a group of rows; may be repeated")
+    parser.add_argument(
+        "--only", action="append", choices=[*GROUPS, *ON_HADOOP], help="a group of rows; may be repeated"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="every round of every row")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="the table as a page")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where to work, in a folder that is removed after")

@@ -35,6 +35,27 @@ well whatever it finds, because a machine that others use is no judge (the load 
   (`POSIX_FADV_DONTNEED`); directories and inodes stay cached. Bytes are those that are asked of the store, against the size
   of the files.
 - **peak memory**: of a process that converts one exam (VmHWM), the interpreter and its imports included, some 66 MB.
+
+On a real Hadoop (3.5.0), which the bench starts: NameNode and three DataNodes on this machine, two replicas, blocks of
+128 MiB. Both sides of a row share with it the cores, the disk and the page cache.
+
+- **NameNode objects**: files, folders and blocks that the NameNode has more (FSNamesystemState) after a night over exams of
+  equal size in a new archive, divided by their number: parts, journal, manifests and report of the run are in, and what only
+  a first night makes. Against the folder, files and blocks of one exam with an HDFS file for each image.
+- **merge to HDFS**: as above, written by the store; against handing the same bytes, in pieces of 4 MiB that lie in memory, to
+  the same client's writer and hashing them. Both end when the NameNode knows the file's length. Merging besides reads
+  {exam} files from the SAN, looks three times whether each is still the one that was described, and compares digests.
+- **whole exam**: the bytes of every file of an exam, each compared with its SHA-256, by `Part.open` and `Part.values`, and by
+  `Archive.exam`, where the catalog is asked first (the exam has left the SAN); against the HDFS client's own stream of that
+  S-DICOM file, hashed as it comes.
+- **one image from HDFS**: lookup by SOP Instance UID in an open part, read, SHA-256 compared; against the client's positioned
+  read of the same bytes and SHA-256. {hadoop_images} images a round, at random; the two sides change turns at each image.
+- **1, 2, 4 clients**: processes, each with an exam of its own. Converting: describe and merge of files that lie on the SAN,
+  against reading and hashing each file, then reading, hashing and writing it to HDFS. Reading: by `Archive.exam`. The paper
+  (Table 1) had 20 servers: its figures are no goal here, its 1 to 2 s for an exam are.
+- **layouts**: S-DICOM and a file per image through the same client; MapFile and HAR by Hadoop's classes in a JVM that had done
+  the work before, HAR out of files that lay on HDFS already. All take each image's SHA-256 within the time, and gave the
+  bytes of the originals. A HAR is written by a MapReduce job, counted whole; its objects are those of the archive alone.
 """
 
 
@@ -45,4 +66,5 @@ def page(shown: str, sizes: Sizes, images: int) -> str:
         spark_exams=sizes.spark_exams,
         spark_slices=sizes.spark_slices,
         images=images,
+        hadoop_images=sizes.images,
     )

@@ -24,7 +24,6 @@ from sdfo.tiers.san import San
 
 _SETTINGS = """
 san.root = "san"
-hdfs.root = "hdfs"
 catalog.url = "sqlite:///catalog.db"
 nearline.root = "nearline"
 tape.root = "tape"
@@ -40,12 +39,12 @@ class Exam:
 
 
 class Place:
-    """`settings` is the file that other processes are given."""
+    """`settings` is the file that other processes are given; `more` are lines in it."""
 
-    def __init__(self, top: Path) -> None:
+    def __init__(self, top: Path, more: str = 'hdfs.root = "hdfs"') -> None:
         self.top, self.settings = top, top / "bench.toml"
         if not self.settings.exists():
-            self.settings.write_text(_SETTINGS)
+            self.settings.write_text(_SETTINGS + more + "\n")
         self.loaded = conf.load(self.settings)
         self.san = San(self.loaded.san.root)
         self.san_id = self.san.adopt()
@@ -76,9 +75,7 @@ class Place:
         return self.large_heads(slices)
 
     def known(self, name: str) -> Exam:
-        files = self.san.list(name.encode()).files
-        task = ExamTask(1, name.encode(), files)
-        return Exam(task, tuple(self.top / "san" / name / os.fsdecode(f.name) for f in files))
+        return known(self.san, name)
 
     def job(self) -> Job:
         """A run of its own: no attempt meets another's."""
@@ -106,21 +103,31 @@ class Place:
 
     def timed(self, work: Callable[[], object]) -> float:
         """Seconds of `work`, on a quiet disk: what earlier ones wrote is away, and its removal is written too."""
-        for folder in ("bare", "hdfs/attempts"):
-            shutil.rmtree(self.top / folder, ignore_errors=True)
-        (self.top / "bare").mkdir()
-        os.sync()
+        self.tidy()
         began = time.perf_counter()
         work()
         return time.perf_counter() - began
 
+    def tidy(self) -> None:
+        for folder in ("bare", "hdfs/attempts"):
+            shutil.rmtree(self.top / folder, ignore_errors=True)
+        (self.top / "bare").mkdir()
+        os.sync()
+
 
 @contextmanager
-def place(parent: Path) -> Iterator[Place]:
-    """A place below `parent`, which is gone afterwards."""
+def temporary(parent: Path) -> Iterator[Path]:
+    """A folder below `parent`, which is gone afterwards."""
     parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=parent) as top:
-        yield Place(Path(top))
+        yield Path(top)
+
+
+def known(san: San, name: str) -> Exam:
+    """The exam of a folder on the SAN."""
+    files = san.list(name.encode()).files
+    paths = (Path(os.fsdecode(os.path.join(san.root, name.encode(), file.name))) for file in files)
+    return Exam(ExamTask(1, name.encode(), files), tuple(paths))
 
 
 def only_part(outcome: ExamOutcome) -> PartOutcome:

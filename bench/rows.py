@@ -44,10 +44,14 @@ Timed = Callable[[], float]
 """Does the work once; the seconds that the part in question took."""
 
 
-def interleaved(rounds: int, *sides: Timed) -> list[list[float]]:
-    """The seconds of each side, `rounds` of them, taken in turns: A B A B … One turn of each goes before, not counted."""
-    taken = [[side() for side in sides] for _ in range(rounds + 1)]
-    return [list(column) for column in zip(*taken[1:], strict=True)]
+def interleaved(rounds: int, *sides: Timed, warm: bool = False) -> list[list[float]]:
+    """The seconds of each side, `rounds` of them, taken in turns: A B A B …
+
+    One turn of each goes before, not counted, unless both did the work already (`warm`).
+    """
+    before = 0 if warm else 1
+    taken = [[side() for side in sides] for _ in range(before + rounds)]
+    return [list(column) for column in zip(*taken[before:], strict=True)]
 
 
 def divided(above: Sequence[float], below: Sequence[float]) -> list[float]:

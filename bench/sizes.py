@@ -16,7 +16,12 @@ class Sizes:
     one_image: tuple[int, int] = (100, 2000)
     first_image: tuple[int, ...] = (100, 2000, 10000)
     memory: tuple[int, int, int] = (100, 2000, 10000)
+    nights: tuple[tuple[int, int], ...] = ((1, 50), (2, 50), (30, 50), (200, 50), (2000, 3))
+    """Images of an exam, and exams a night."""
+    images: int = 400
+    """Read one by one from HDFS in a round."""
+    clients: tuple[int, ...] = (1, 2, 4)
 
 
-QUICK = Sizes(1, 6, 2, 3, (3, 6), (3, 6, 9), (2, 4, 6))
+QUICK = Sizes(1, 6, 2, 3, (3, 6), (3, 6, 9), (2, 4, 6), ((1, 2), (3, 2)), 6, (1, 2))
 """Enough to see each row run; its numbers say nothing."""

@@ -78,8 +78,9 @@ class Archive:
 
     def exam(self, study: str) -> Iterator[tuple[Location, bytes]]:
         """Every file of a study or series, one at a time, by folder and name."""
-        for copies in self.locator.files(study):
-            yield copies[0], self.reader.read(copies)
+        files = self.locator.files(study)
+        for copies, data in zip(files, self.reader.each(files), strict=True):
+            yield copies[0], data
 
     def head(self, uid: str) -> pydicom.Dataset:
         """The header of an instance (of the first one of a study or series), without reading its pixels.

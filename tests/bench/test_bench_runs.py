@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 
+ON_THIS_MACHINE = ("conversion", "spark", "reading", "heads", "memory")
 ROWS = (
     "conversion (CT), one thread",
     "conversion (CT), ",
@@ -40,19 +42,62 @@ ROWS = (
 )
 
 
+ON_HADOOP = ("namenode", "hdfs", "images", "clients")
+HADOOP_ROWS = (
+    "NameNode objects, exam of 1 ",
+    "NameNode objects, exam of 3 ",
+    "merge to HDFS (CT), one thread",
+    "merge to HDFS (CT), ",
+    "whole exam from HDFS (CT), opened by path",
+    "whole exam from HDFS (CT), asked of the client",
+    "one image from HDFS, by SOP UID",
+    "… the slowest of 100 (p99)",
+    "converting, 1 client(s)",
+    "converting, 2 client(s)",
+    "converting one exam of 6 images",
+    "reading, 1 client(s)",
+    "reading, 2 client(s)",
+    "reading one exam of 6 images",
+)
+LAYOUT_ROWS = tuple(
+    f"{what}: S-DICOM : {layout}"
+    for what in ("NameNode objects of an exam", "an exam written", "an exam read whole", "one image")
+    for layout in ("a file per image", "MapFile", "HAR")
+)
+
+
 @pytest.mark.night
 def test_every_row_is_printed(tmp_path: Path) -> None:
-    """One table with every row of the issue, as text, as JSON and as a page; the working folder is removed."""
+    """One table with every row of these groups, as text, as JSON and as a page; the working folder is removed."""
+    _run(tmp_path, ON_THIS_MACHINE, ROWS)
+
+
+@pytest.mark.hadoop
+def test_every_row_on_hadoop_is_printed(tmp_path: Path) -> None:
+    """The same of the groups that start a cluster, which is gone after it with all it stored."""
+    _run(tmp_path, ON_HADOOP, HADOOP_ROWS)
+
+
+@pytest.mark.hadoop
+@pytest.mark.long
+def test_every_layout_is_compared(tmp_path: Path) -> None:
+    """The same; each layout gave the bytes of the originals, else the bench ends badly. Two MapReduce jobs."""
+    _run(tmp_path, ("layouts",), LAYOUT_ROWS)
+
+
+def _run(tmp_path: Path, groups: Sequence[str], expected: Sequence[str]) -> None:
     work = tmp_path / "work"
     files = {"--json": tmp_path / "rows.json", "--markdown": tmp_path / "page.md"}
     command = [sys.executable, "-m", "bench", "--quick", "--folder", str(work)]
+    for name in groups:
+        command += ["--only", name]
     for option, file in files.items():
         command += [option, str(file)]
     ran = subprocess.run(command, cwd=CHECKOUT, env=os.environ | {"PYTHONPATH": ""}, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr[-4000:]
     lines = [line for line in ran.stdout.splitlines() if line.startswith("|")][2:]
-    assert len(lines) == len(ROWS)
-    assert [row for row in ROWS if not any(line.startswith(f"| {row}") for line in lines)] == []
+    assert len(lines) == len(expected)
+    assert [row for row in expected if not any(line.startswith(f"| {row}") for line in lines)] == []
     rows = json.loads(files["--json"].read_text())
     assert len(rows) == len(lines)
     assert all(len(row["ours"]) == 1 and min(row["ours"]) > 0 for row in rows)

@@ -81,6 +81,68 @@ def test_a_damaged_copy_is_marked_once(archive, client, image):
     assert len(list(state.rglob("*.jsonl"))) == before + 1
 
 
+def _exam(archive, count: int = 5) -> list[bytes]:
+    images = list(SERIES.images(count))
+    for number, image in enumerate(images):
+        _file(archive, f"IM{number}", image)
+    archive.night()
+    return images
+
+
+def test_an_exam_comes_out_of_one_opened_part(archive, client, monkeypatch):
+    """Its neighbours in one S-DICOM file are read together."""
+    images, opened = _exam(archive), list[str]()
+    store = client.reader.hdfs
+    monkeypatch.setattr(store, "open", lambda path, real=store.open: opened.append(path) or real(path))
+    shutil.rmtree(archive.san / "a")
+    archive.night("r2", limits={"shrink": 0})
+    assert [data for _, data in client.exam(SERIES.study_uid)] == images
+    assert opened == list(archive.parts())
+    assert client.faults == []
+
+
+def test_a_damaged_image_of_an_exam(archive, client):
+    """Every image before it comes; of it no bytes rather than wrong ones; the fault is told, and the copy marked."""
+    images = _exam(archive)
+    _break(archive)  # the last one
+    found = list[bytes]()
+    shutil.rmtree(archive.san / "a")
+    archive.night("r2", limits={"shrink": 0})
+    with pytest.raises(NotFound):
+        found += (data for _, data in client.exam(SERIES.study_uid))
+    assert found == images[:-1]
+    assert [fault.tier for fault in client.faults] == [Tier.HDFS]
+    assert _states(client) == ["damaged"]
+
+
+def test_a_damaged_image_of_an_exam_comes_from_another_copy(archive, client):
+    """And those after it out of the part again."""
+    images = _exam(archive)
+    files = [
+        sorted(copies, key=lambda copy: copy.tier is Tier.SAN) for copies in client.locator.files(SERIES.study_uid)
+    ]
+    (path,) = archive.parts()
+    with open(archive.folder / "hdfs" / path, "r+b") as file:
+        file.seek(files[2][0].extent.end - 1)
+        file.write(b"\x55")
+    assert list(client.reader.each(files)) == images
+    assert [fault.tier for fault in client.faults] == [Tier.HDFS]
+
+
+def test_a_part_that_goes_while_an_exam_is_read(archive, client):
+    """The rest comes from the other copies."""
+    images = _exam(archive)
+    files = [
+        sorted(copies, key=lambda copy: copy.tier is Tier.SAN) for copies in client.locator.files(SERIES.study_uid)
+    ]
+    (path,) = archive.parts()
+    found = client.reader.each(files)
+    first = [next(found), next(found)]
+    with open(archive.folder / "hdfs" / path, "r+b") as file:
+        file.truncate(files[2][0].extent.offset + 1)
+    assert first + list(found) == images
+
+
 def test_a_part_that_lacks_what_the_catalog_says_is_passed_over(archive, client, image):
     """The header of an image is asked of a part that has no such record: the next copy is."""
     san, hdfs = client.locate(SOP)

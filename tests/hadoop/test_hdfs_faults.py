@@ -12,6 +12,7 @@ import pytest
 
 from sdfo.conf import Hdfs
 from sdfo.errors import Missing, Postponed, Unavailable
+from sdfo.model import Extent
 from sdfo.stores import anew
 from sdfo.stores.hdfs import HdfsStore, clients, reads
 from sdfo.testing.hadoop.cluster import Cluster
@@ -120,6 +121,22 @@ def test_a_node_that_hangs_costs_a_read_at_most_the_deadline(harmed: Cluster, st
             assert store.read_all("file") == DATA
         finally:
             harmed.datanodes[node].resume()
+
+
+@pytest.mark.parametrize("harm", ["kill", "hang"])
+def test_a_node_that_goes_while_an_exam_is_read(harmed: Cluster, store: HdfsStore, harm: str) -> None:
+    """Neighbouring extents out of one stream: every one comes, and is right; what follows too."""
+    _write(store, "file", DATA)
+    extents = [Extent(at, 300_000) for at in range(0, len(DATA) - 300_000, 300_100)]
+    with store.open("file") as source:
+        began, found = time.monotonic(), list[bytes]()
+        for data in source.each(extents):
+            if len(found) == 3:
+                getattr(harmed.datanodes[harmed.holders(store.at("file"))[0]], harm)()
+            found.append(data)
+        assert found == [DATA[extent.offset : extent.end] for extent in extents]
+        assert time.monotonic() - began < 2 * DEADLINE
+        assert list(source.each(extents[:2])) == found[:2]
 
 
 def test_all_nodes_of_a_file_hang(harmed: Cluster, store: HdfsStore) -> None:

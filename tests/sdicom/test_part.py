@@ -51,6 +51,7 @@ def test_each_way_to_a_value(part: Part, exam: Any) -> None:
         assert b"".join(part.stream(record, chunk=7)) == value
         assert part.range(record, 0, record.length) == value
         assert part.range(record, record.length // 2, 3 if record.length > 6 else 0) in value
+    assert [(record, value) for record, value in part.values()] == [(r, exam.value(r.name)) for r in part.records]
     image = part.by_name(IMAGE)
     assert image.sop is not None
     assert part.by_sop(image.sop) == (image,)
@@ -213,6 +214,8 @@ def test_a_damaged_value_is_never_returned(store: LocalStore, exam: Any, tmp_pat
         assert (caught.value.offset, caught.value.expected) == (part.extent(record).offset, record.sha256)
         with pytest.raises(RecordMismatch):
             list(part.stream(record, 10))
+        with pytest.raises(RecordMismatch):
+            list(part.values())
 
 
 def test_a_check_says_what_it_proved(part: Part) -> None:

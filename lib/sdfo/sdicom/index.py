@@ -36,7 +36,9 @@ class Index(Sequence[Record]):
     def __getitem__(self, at: int | slice) -> Record | tuple[Record, ...]:
         if isinstance(at, slice):
             return tuple(self[number] for number in range(*at.indices(len(self))))
-        return Record(**_fields({name: column[at] for name, column in self.columns.items()}, self._path))
+        cells = {name: column[at] for name, column in self.columns.items()}
+        _decode(cells, self._path)
+        return Record(**cells)
 
     def __iter__(self) -> Iterator[Record]:
         return (self[number] for number in range(len(self)))
@@ -135,20 +137,20 @@ def _decode_apart(row: Any, path: str) -> Apart:
         raise HeaderMismatch("a name of a file apart is none", path=path)
     if row["kind"] not in _KINDS or row["form"] not in _FORMS:
         raise HeaderMismatch("an unknown kind or form of a file apart", path=path)
-    apart = Apart(**_fields(row, path))
+    _decode(row, path)
+    apart = Apart(**row)
     if problem := fault(apart):
         raise HeaderMismatch(f"a file apart: {problem}", path=path)
     return apart
 
 
-def _fields(cells: dict[str, Any], path: str) -> dict[str, Any]:
-    """The reverse of `_cells`, for a row whose types were proven."""
-    cells = cells | {"kind": _KINDS[cells["kind"]], "form": _FORMS[cells["form"]]}
+def _decode(cells: dict[str, Any], path: str) -> None:
+    """The reverse of `_cells`, in place, for a row whose types were proven."""
+    cells["kind"], cells["form"] = _KINDS[cells["kind"]], _FORMS[cells["form"]]
     if cells["original"] is not None:
         cells["original"] = _decode_original(cells["original"], path)
     if cells["frames"] is not None:
         cells["frames"], cells["layers"] = _decode_frames(cells["frames"], path)
-    return cells
 
 
 def _decode_original(cell: list[Any], path: str) -> Original:

@@ -74,6 +74,15 @@ class Part:
         """The value, in one read. `RecordMismatch` if its digest is not the index's."""
         return read_extent(self.source, self.extent(record), record.sha256)
 
+    def values(self) -> Iterator[tuple[Record, bytes]]:
+        """Every record and its value, in record order, out of one reading of the file. `RecordMismatch` as `value`."""
+        records = list(self.records)
+        extents = [self.extent(record) for record in records]
+        with translated(self.path):
+            for record, extent, data in zip(records, extents, self.source.each(extents), strict=True):
+                compare(self.path, extent.offset, record.sha256, sha256(data).hexdigest())
+                yield record, data
+
     def stream(self, record: Record, chunk: int = CHUNK) -> Iterator[bytes]:
         """The value in pieces. Trust none before the last was taken: only then `RecordMismatch` can be told."""
         digest, extent = sha256(), self.extent(record)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from sdfo.errors import BadPath, Exists, OutOfRange, StoreError
+from sdfo.model import Extent
 
 CHUNK = 4 * 1024 * 1024
 """Bytes moved at once where a whole file is streamed."""
@@ -72,6 +73,11 @@ class Source(_Closing):
             raise OutOfRange("read beyond the end", path=self.path, offset=offset, expected=length, found=self.size)
         for at in range(offset, end, chunk):
             yield self.read(at, min(chunk, end - at))
+
+    def each(self, extents: Sequence[Extent]) -> Iterator[bytes]:
+        """The bytes of each extent, in the order given; fastest where they ascend and lie close to one another."""
+        for extent in extents:
+            yield self.read(extent.offset, extent.length)
 
 
 class Sink(_Closing):

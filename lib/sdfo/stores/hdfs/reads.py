@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Generic, TypeVar
 
 from sdfo.errors import SdfoError, Unavailable
 from sdfo.stores.hdfs.answers import translated
@@ -20,7 +21,9 @@ _FIRST = "first"
 
 _wary_until = 0.0
 
-Way = Callable[[float], bytes]
+T = TypeVar("T")
+
+Way = Callable[[float], T]
 """Gives a piece, or raises; after the monotonic time that it is told, nobody waits for it any more."""
 
 
@@ -34,17 +37,17 @@ def be_wary(seconds: float = WARY_SECONDS) -> None:
     _wary_until = time.monotonic() + seconds
 
 
-class Read:
+class Read(Generic[T]):
     """On its way since it was constructed. `overtaken`: the first way was not the first to give the piece."""
 
-    def __init__(self, path: str, deadline: float, patience: float, first: Way, others: Sequence[Way]) -> None:
+    def __init__(self, path: str, deadline: float, patience: float, first: Way[T], others: Sequence[Way[T]]) -> None:
         self._path, self._deadline, self._patience, self._others = path, deadline, patience, others
-        self._race: Race[bytes] = Race()
+        self._race: Race[T] = Race()
         self._until = self._race.began + deadline
         self._race.begin(partial(first, self._until), _FIRST)
         self.overtaken = False
 
-    def result(self) -> bytes:
+    def result(self) -> T:
         """By the deadline. Whatever fails or hangs until then, there may still be a way: rounds of all others follow."""
         pause, wait_until, hangs, rounds = self._patience, self._race.began + self._patience, False, 0
         while True:

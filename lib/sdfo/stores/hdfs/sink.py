@@ -1,9 +1,12 @@
-"""Writing: gathered into large pieces, each handed over with a deadline; after closing the length is looked up."""
+"""Writing: gathered into large pieces, each on its way, by its deadline, while the next is gathered.
+
+After closing the length is looked up.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_LARGE = 64 * 1024
+"""Bytes of a buffer that is handed over as it is; smaller ones are joined. A packet of HDFS."""
+
 
 class HdfsSink(Sink):
     """HDFS syncs each block to disk as it is finished; `close` returns once the NameNode has the file's last length."""
@@ -24,19 +30,20 @@ class HdfsSink(Sink):
     def __init__(self, store: HdfsStore, path: str, writer: RawFileWriter) -> None:
         self.path, self._store, self._pid = path, store, os.getpid()
         self._writer: RawFileWriter | None = writer
-        self._pending, self._handed, self._failed = bytearray(), 0, False
+        self._gathered, self._failed = _Gathered(), False
+        self._handed, self._under_way = 0, _nothing
 
     def write(self, *buffers: bytes | bytearray | memoryview) -> None:
         with self._or_garbage() as writer:
-            for view in (memoryview(buffer).cast("B") for buffer in buffers if memoryview(buffer).nbytes):
-                for at in range(0, view.nbytes, CHUNK):
-                    self._pending += view[at : at + CHUNK]
-                    if len(self._pending) >= CHUNK:
+            for buffer in buffers:
+                for piece in _pieces(buffer):
+                    self._gathered.add(piece)
+                    if self._gathered.size >= CHUNK:
                         self._hand_over(writer)
 
     def sync(self) -> None:
         with self._or_garbage() as writer:
-            self._hand_over(writer)
+            self._hand_over_all(writer)
             self._call(writer.hsync)
 
     def close(self) -> None:
@@ -44,7 +51,7 @@ class HdfsSink(Sink):
             return
         try:
             with self._or_garbage() as writer:
-                self._hand_over(writer)
+                self._hand_over_all(writer)
                 length = self._call(lambda: self._closed(writer))
                 if length != self._handed:
                     raise Unavailable(
@@ -62,10 +69,17 @@ class HdfsSink(Sink):
         self._writer = None  # the client then lets go of the lease; the file stays, for `gc`
 
     def _hand_over(self, writer: RawFileWriter) -> None:
-        if self._pending:
-            piece, self._pending = self._pending, bytearray()
-            self._call(lambda: writer.write(piece))
-            self._handed += len(piece)
+        """What was gathered, after what is still under way: one call at a time."""
+        gathered, self._gathered = self._gathered, _Gathered()
+        self._under_way()
+        self._under_way = self._store.begun(self.path, lambda: gathered.write_to(writer), namenode=False)
+        self._handed += gathered.size
+
+    def _hand_over_all(self, writer: RawFileWriter) -> None:
+        if self._gathered.size:
+            self._hand_over(writer)
+        self._under_way()
+        self._under_way = _nothing
 
     def _call(self, work: Callable[[], T]) -> T:
         return self._store.call(self.path, work, namenode=False)
@@ -84,3 +98,39 @@ class HdfsSink(Sink):
         except SdfoError:
             self._failed, self._writer = True, None
             raise
+
+
+class _Gathered:
+    """Pieces for one call. `bytes`, for the client takes ten times as long with a memoryview."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._pieces, self._small = list[bytes](), bytearray()
+
+    def add(self, piece: bytes | memoryview) -> None:
+        self.size += len(piece)
+        if isinstance(piece, bytes) and len(piece) >= _LARGE:
+            self._pieces += [bytes(self._small), piece] if self._small else [piece]
+            self._small = bytearray()
+        else:
+            self._small += piece
+
+    def write_to(self, writer: RawFileWriter) -> None:
+        for piece in (*self._pieces, bytes(self._small)):
+            if piece:
+                writer.write(piece)
+
+
+def _pieces(buffer: bytes | bytearray | memoryview) -> Sequence[bytes | memoryview]:
+    """Of at most `CHUNK` bytes, so that each is written by the deadline. No copy of what is `bytes` and not too long."""
+    if isinstance(buffer, bytes) and len(buffer) <= CHUNK:
+        return [buffer]
+    view = memoryview(buffer)
+    if view.nbytes == 0:
+        return []
+    view = view.cast("B")
+    return [bytes(view[at : at + CHUNK]) for at in range(0, view.nbytes, CHUNK)]
+
+
+def _nothing() -> None:
+    """Nothing is under way."""

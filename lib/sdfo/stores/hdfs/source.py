@@ -7,16 +7,18 @@ and by WebHDFS. While a node is known to hang, the client with little patience i
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from hdfs_native import FileReader
 
 from sdfo.errors import Missing, OutOfRange, StoreError, Unavailable
+from sdfo.model import Extent
 from sdfo.stores.base import CHUNK, Source
 from sdfo.stores.hdfs import around, clients
 from sdfo.stores.hdfs.around import Identity
+from sdfo.stores.hdfs.flow import Flow, batches, cut, runs, span
 from sdfo.stores.hdfs.reads import Read, Way, wary
 
 if TYPE_CHECKING:
@@ -43,25 +45,38 @@ class HdfsSource(Source):
     def read(self, offset: int, length: int) -> bytes:
         self._check(offset, length)
         if length <= PIECE:
-            return self._begun(offset, length).result() if length else b""
+            return self._begun([Extent(offset, length)]).result()[0] if length else b""
         return b"".join(self.stream(offset, length, PIECE))
 
     def stream(self, offset: int = 0, length: int | None = None, chunk: int = CHUNK) -> Iterator[bytes]:
-        length = self.size - offset if length is None else length
-        self._check(offset, length)
-        spans = iter([(at, min(chunk, offset + length - at)) for at in range(offset, offset + length, chunk)])
-        flow: _Flow | None = _Flow(self, offset, length)
-        read = self._next(spans, flow)
+        whole = Extent(offset, self.size - offset if length is None else length)
+        self._check(whole.offset, whole.length)
+        pieces = ([Extent(at, min(chunk, whole.end - at))] for at in range(whole.offset, whole.end, chunk))
+        yield from self._flowing(whole, pieces)
+
+    def each(self, extents: Sequence[Extent]) -> Iterator[bytes]:
+        for extent in extents:
+            self._check(extent.offset, extent.length)
+        for run in runs(extents, PIECE):
+            if len(run) == 1:
+                yield self.read(run[0].offset, run[0].length)
+            else:
+                yield from self._flowing(span(run), batches(run))
+
+    def _flowing(self, whole: Extent, batches: Iterator[Sequence[Extent]]) -> Iterator[bytes]:
+        """Batches of extents that ascend in `whole`, the next one on its way while one is used."""
+        flow: Flow | None = Flow(self, whole)
+        read = self._next(batches, flow)
         while read is not None:
-            data = read.result()
+            pieces = read.result()
             if read.overtaken:
                 flow = None  # somebody may still be waiting in it
-            read = self._next(spans, flow)
-            yield data
+            read = self._next(batches, flow)
+            yield from pieces
 
-    def _next(self, spans: Iterator[tuple[int, int]], flow: _Flow | None) -> Read | None:
-        for at, length in spans:
-            return self._begun(at, length, partial(flow.pull, length) if flow else None)
+    def _next(self, batches: Iterator[Sequence[Extent]], flow: Flow | None) -> Read[list[bytes]] | None:
+        for batch in batches:
+            return self._begun(batch, partial(flow.pull, batch) if flow else None)
         return None
 
     def _check(self, offset: int, length: int) -> None:
@@ -73,27 +88,31 @@ class HdfsSource(Source):
                 "read beyond the end", path=self.path, offset=offset, expected=length, found=self.size - offset
             )
 
-    def _begun(self, offset: int, length: int, first: Way | None = None) -> Read:
+    def _begun(self, batch: Sequence[Extent], first: Way[list[bytes]] | None = None) -> Read[list[bytes]]:
         """`first`: the way to try first, rather than a positioned read of the client's."""
         if self._pid != os.getpid():  # forked since: the parent's readers would hang here
             self._readers, self._pid = {}, os.getpid()
         clients.await_readable()
-        patient, hasty = partial(self._native, _PATIENT, offset, length), partial(self._native, _HASTY, offset, length)
-        other = partial(around.read, self._store.url, self._file, offset, length)
-        deadline = self._store.deadline
+        patient, hasty = partial(self._native, _PATIENT, batch), partial(self._native, _HASTY, batch)
+        other, deadline = partial(self._around, batch), self._store.deadline
         if wary():
             return Read(self.path, deadline, _WARY_PATIENCE, hasty, (patient, hasty, other))
         return Read(self.path, deadline, deadline * _PATIENCE, first or patient, (patient, hasty, other))
 
-    def _native(self, kind: str, offset: int, length: int, until: float) -> bytes:
+    def _native(self, kind: str, batch: Sequence[Extent], until: float) -> list[bytes]:
+        whole = span(batch)
         try:
-            data = self.reader(kind).read_range(offset, length)
+            data = self.reader(kind).read_range(whole.offset, whole.length)
         except BaseException:  # noqa: BLE001 a panic too. The blocks may lie elsewhere by now: look again
             self._readers.pop(kind, None)
-            data = self.reader(kind).read_range(offset, length)
-        if len(data) != length:
-            raise Unavailable("fewer bytes than the file has: it is not closed", path=self.path, offset=offset)
-        return data
+            data = self.reader(kind).read_range(whole.offset, whole.length)
+        if len(data) != whole.length:
+            raise Unavailable("fewer bytes than the file has: it is not closed", path=self.path, offset=whole.offset)
+        return cut(data, batch)
+
+    def _around(self, batch: Sequence[Extent], until: float) -> list[bytes]:
+        whole = span(batch)
+        return cut(around.read(self._store.url, self._file, whole.offset, whole.length, until), batch)
 
     def reader(self, kind: str = _PATIENT) -> FileReader:
         """The client's; `Missing` if it has to be opened again and another file lies there."""
@@ -108,26 +127,3 @@ class HdfsSource(Source):
 
     def close(self) -> None:
         self._closed = True
-
-
-class _Flow:
-    """The client's own stream of a range, the fastest way to it. To be pulled by one thread after the other."""
-
-    def __init__(self, source: HdfsSource, offset: int, length: int) -> None:
-        self._source, self._offset, self._length = source, offset, length
-        self._packets: Iterator[bytes] | None = None
-        self._left = b""
-
-    def pull(self, length: int, until: float) -> bytes:
-        """The next `length` bytes."""
-        if self._packets is None:
-            self._packets = self._source.reader().read_range_stream(self._offset, self._length)
-        parts = list[bytes]()
-        while length:
-            packet = self._left or next(self._packets, b"")
-            if not packet:
-                raise Unavailable("fewer bytes than the file has: it is not closed", path=self._source.path)
-            parts.append(packet[:length])
-            self._left = packet[length:]
-            length -= len(parts[-1])
-        return b"".join(parts)

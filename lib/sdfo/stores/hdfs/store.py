@@ -76,18 +76,26 @@ class HdfsStore(Store):
 
         `namenode`: it is the NameNode that is asked, with `self.client`, and no answer is for want of that one.
         """
+        return self.begun(path, work, namenode=namenode)()
+
+    def begun(self, path: str, work: Callable[[], T], *, namenode: bool = True) -> Callable[[], T]:
+        """`call`, which has begun: what is returned awaits its end."""
         race: Race[T] = Race()
         turn = clients.turn(self._cluster)
         race.begin(work)
-        try:
-            return race.first(race.began + self.deadline)[0]
-        except Late as late:
-            if namenode:
-                clients.next_turn(self._cluster, turn)
-            raise translated(late, path, late=self.deadline) from None
-        except Failed:
-            error = race.failures[0]
-            raise translated(error, path) from error
+
+        def ended() -> T:
+            try:
+                return race.first(race.began + self.deadline)[0]
+            except Late as late:
+                if namenode:
+                    clients.next_turn(self._cluster, turn)
+                raise translated(late, path, late=self.deadline) from None
+            except Failed:
+                error = race.failures[0]
+                raise translated(error, path) from error
+
+        return ended
 
     # ---- files
 

@@ -6,10 +6,12 @@ import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import pairwise
 
 import pytest
 
 from sdfo.errors import Missing, OutOfRange, StoreError
+from sdfo.model import Extent
 from sdfo.stores import CHUNK, Store
 from sdfo.testing.contracts.store_base import StoreUnderTest, fill, listed
 
@@ -64,6 +66,39 @@ class ReadContract(StoreUnderTest):
             pieces = list(source.stream())
         assert [len(piece) for piece in pieces] == [CHUNK, CHUNK, len(data) - 2 * CHUNK]
         assert b"".join(pieces) == data
+
+    @pytest.mark.parametrize(
+        "places",
+        [
+            [],
+            [(3, 0)],
+            [(0, 10), (10, 0), (10, 90), (100, 9_900), (10_000, 0)],
+            [(0, 100), (117, 1), (118, 5000), (9_999, 1)],
+            [(5, 0), (5, 0), (5, 3)],
+            [(9_000, 1_000), (0, 1_000), (500, 1_000), (400, 100), (9_000, 1_000)],
+        ],
+    )
+    def test_each_extent(self, store: Store, places: list[tuple[int, int]]) -> None:
+        """As they are given: side by side, apart, empty, back and over one another."""
+        store.put("file", DATA)
+        with store.open("file") as source:
+            found = list(source.each([Extent(*place) for place in places]))
+        assert found == [DATA[offset : offset + length] for offset, length in places]
+
+    def test_each_of_long_extents(self, store: Store) -> None:
+        """Longer than any piece that is asked for at once, and short ones before and after, with what lies between."""
+        data = random.Random(3).randbytes(3 * CHUNK)
+        store.put("long", data)
+        ends = [0, 9, 70_000, 600_000, 2_000_000, 2_000_100, 2 * CHUNK + 2_000_200, 3 * CHUNK - 80_000, 3 * CHUNK]
+        extents = [Extent(a + 3, b - a - 3) for a, b in pairwise(ends)]
+        with store.open("long") as source:
+            assert list(source.each(extents)) == [data[e.offset : e.end] for e in extents]
+
+    def test_each_has_the_bounds_of_a_read(self, store: Store) -> None:
+        """However many whole ones come before."""
+        store.put("file", DATA)
+        with store.open("file") as source, pytest.raises(OutOfRange):
+            list(source.each([Extent(0, 10), Extent(10, 10), Extent(9_999, 2)]))
 
     def test_reads_from_many_threads(self, store: Store) -> None:
         """One source serves them all at once: a read carries its position."""
