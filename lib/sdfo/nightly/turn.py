@@ -17,6 +17,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sdfo.catalog import Lease
+from sdfo.catalog.runs import REPORT
 from sdfo.errors import Fenced, Postponed, SdfoError, Unavailable, UsageError
 from sdfo.nightly.place import Place
 from sdfo.reader import SITE
@@ -51,16 +52,15 @@ class Turn:
     def _note(self, step: str, error: BaseException) -> None:
         """What ended the step. A fenced one says nothing: the log is its successor's. Nor does one whose catalog failed.
 
-        One that is postponed gives back the lease: who knows when it goes on.
+        One that is postponed gives back the lease, for who knows when it goes on; and so does a run's last one.
         """
         what = str(error) if isinstance(error, SdfoError) else type(error).__name__
+        state, why = (POSTPONED, error.what) if isinstance(error, Postponed) else ("failed", what)
         with suppress(SdfoError):
             self.check()
-            if isinstance(error, Postponed):
-                self._place.catalog.note_step(self._place.run, step, POSTPONED, {"error": error.what})
+            self._place.catalog.note_step(self._place.run, step, state, {"error": why})
+            if state == POSTPONED or (step == REPORT and isinstance(error, Exception)):
                 self._place.catalog.release(self.lease)
-            else:
-                self._place.catalog.note_step(self._place.run, step, "failed", {"error": what})
 
 
 def _require(place: Place, step: str) -> None:

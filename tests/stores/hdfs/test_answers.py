@@ -32,7 +32,11 @@ def _rpc(kind: str, said: str) -> RuntimeError:
         (_rpc("org.apache.hadoop.security.AccessControlException", "Permission denied: user=x"), StoreError, "denied"),
         (_rpc("org.apache.hadoop.hdfs.protocol.DSQuotaExceededException", "quota"), Full, "quota of bytes"),
         (_rpc(f"{_NAMENODE}.LeaseExpiredException", "File is not open for writing"), Unavailable, "not open"),
-        (_rpc("java.io.IOException", f"{_NO_ROOM} and 3 node(s) are excluded in this operation."), Full, "store is full"),
+        (
+            _rpc("java.io.IOException", f"{_NO_ROOM} and 3 node(s) are excluded in this operation."),
+            Full,
+            "store is full",
+        ),
         (_rpc("java.io.IOException", f"{_NO_ROOM} and 2 node(s) are excluded"), Unavailable, "written to 0"),
         (_rpc("java.io.IOException", f"{_NO_ROOM} and 33 node(s) are excluded"), Unavailable, "written to 0"),
         (_rpc("java.io.IOException", f"{_NO_ROOM} and no node(s) are excluded"), Unavailable, "written to 0"),
