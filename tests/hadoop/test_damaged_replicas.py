@@ -60,13 +60,13 @@ class Rot:
 def rot(hadoop: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rot:
     monkeypatch.setattr(reads, "_wary_until", 0.0)
     monkeypatch.setenv("SDFO__HDFS__ROOT", f"{hadoop.url}/rot/{secrets.token_hex(6)}")
-    monkeypatch.setenv("SDFO__HDFS__DEADLINE_SECONDS", "2")
     archive = new_archive(tmp_path)
     files = make_exam(archive.san / "exam", slices=IMAGES, modality="CT", seed=1, size=64)
     images = {_sop(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
     assert archive.night().good
     archive.san.rename(tmp_path / "san-elsewhere")
     archive.san.mkdir()
+    monkeypatch.setenv("SDFO__HDFS__DEADLINE_SECONDS", "2")  # for what reads from here on
     return Rot(archive, hadoop, images)
 
 
