@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 import pydicom
@@ -13,7 +14,7 @@ import pytest
 from sdfo.client import Archive as Client
 from sdfo.errors import NotFound
 from sdfo.model import Tier
-from sdfo.stores.hdfs import HdfsStore, reads
+from sdfo.stores.hdfs import HdfsStore
 from sdfo.testing.archive import Archive, new_archive
 from sdfo.testing.exams import make_exam
 from sdfo.testing.hadoop.cluster import Cluster
@@ -56,18 +57,26 @@ class Rot:
         return given
 
 
-@pytest.fixture
-def rot(hadoop: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rot:
-    monkeypatch.setattr(reads, "_wary_until", 0.0)
-    monkeypatch.setenv("SDFO__HDFS__ROOT", f"{hadoop.url}/rot/{secrets.token_hex(6)}")
-    archive = new_archive(tmp_path)
+@pytest.fixture(scope="module")
+def rot(hadoop: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rot]:
+    """Each test leaves it as it was."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HADOOP_CONF_DIR", str(hadoop.conf))
+        patch.setenv("SDFO__HDFS__ROOT", f"{hadoop.url}/rot/{secrets.token_hex(6)}")
+        archive = new_archive(tmp_path_factory.mktemp("rot"))
+        images = _archived(archive)
+        patch.setenv("SDFO__HDFS__DEADLINE_SECONDS", "2")  # for what reads from here on
+        yield Rot(archive, hadoop, images)
+
+
+def _archived(archive: Archive) -> dict[str, str]:
+    """An exam, archived and gone from the SAN: SHA-256 of each image by its SOP Instance UID."""
     files = make_exam(archive.san / "exam", slices=IMAGES, modality="CT", seed=1, size=64)
     images = {_sop(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
     assert archive.night().good
-    archive.san.rename(tmp_path / "san-elsewhere")
+    archive.san.rename(archive.folder / "san-elsewhere")
     archive.san.mkdir()
-    monkeypatch.setenv("SDFO__HDFS__DEADLINE_SECONDS", "2")  # for what reads from here on
-    return Rot(archive, hadoop, images)
+    return images
 
 
 def _sop(file: Path) -> str:

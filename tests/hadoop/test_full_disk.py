@@ -96,6 +96,7 @@ def test_a_quota_that_is_used_up_in_the_night(archive: Archive, expected, hadoop
     _goes_on(archive, "r2", expected)
 
 
+@pytest.mark.long
 def test_no_datanode_has_room(archive: Archive, expected, hadoop: Cluster) -> None:
     """Told at once, not after `write_retry_seconds` of trying; what is archived can be read; `status` ends with 1."""
     hadoop.fill()

@@ -135,8 +135,8 @@ def test_a_node_that_hangs_costs_an_image_at_most_the_deadline_setting(
 
     Where all of them hang the image cannot be had, and that too is told by then.
     """
-    images = _archived(archive, slices=3)
-    monkeypatch.setenv("SDFO__HDFS__DEADLINE_SECONDS", "3")
+    images = _archived(archive, slices=2)
+    monkeypatch.setenv("SDFO__HDFS__DEADLINE_SECONDS", "2.5")
     store = archive.place().store
     assert isinstance(store, HdfsStore)
     for node in harmed.holders(store.at(next(iter(archive.parts())))):

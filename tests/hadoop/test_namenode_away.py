@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import secrets
-import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -104,6 +104,7 @@ def test_a_night_in_safe_mode(archive: Archive, expected, hadoop: Cluster) -> No
     assert _cause(archive, "r1", "scan") == SAFE_MODE
 
 
+@pytest.mark.long
 def test_safe_mode_in_the_middle_of_a_run(archive: Archive, expected, hadoop: Cluster) -> None:
     """Each step from then on is postponed, however often it is repeated; the run goes on where it stopped."""
     place, engine = archive.place("r1"), LocalEngine(0)
@@ -131,6 +132,7 @@ def test_safe_mode_in_the_middle_of_a_run(archive: Archive, expected, hadoop: Cl
     assert archive.parts() == expected
 
 
+@pytest.mark.long
 def test_a_namenode_that_stays_away(
     archive: Archive, expected, hadoop: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,19 +161,14 @@ def test_a_namenode_that_stays_away(
 
 def test_a_namenode_that_dies_in_the_night_and_comes_back(archive: Archive, expected, hadoop: Cluster) -> None:
     """Killed while attempts are written, started again on its data: the night comes through, or is postponed and then does."""
-    over, store = threading.Event(), archive.place().store
-
-    def restart() -> None:
-        while not over.is_set() and not list(store.list("attempts")):
+    store = archive.place().store
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(archive.sdfo, "night", "--run", "r1")
+        while not running.done() and not list(store.list("attempts")):
             time.sleep(0.01)
         hadoop.namenode.kill()
-        hadoop.namenode.start()
-
-    restarting = threading.Thread(target=restart)
-    restarting.start()
-    night = archive.sdfo("night", "--run", "r1")
-    over.set()
-    restarting.join()
+        hadoop.namenode.start()  # by this thread: the daemon dies with the one that started it
+        night = running.result()
     print(f"the night ended with {night.returncode}")
     assert night.returncode in (0, 75), night.stderr
     states = {row.state for row in archive.place().catalog.steps("r1").values()}
