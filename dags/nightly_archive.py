@@ -22,10 +22,11 @@ made up for, at once: a run takes everything that is new. By hand at any hour: `
 **Any task may be cleared at any time**: each step may be repeated and ends with the same bytes. By hand the same words do
 it: `sdfo scan --run RUN_ID`, and so on. Of a run that a later one has overtaken, clear `scan` with downstream.
 
-**Exit codes.** 1 failed. 2 settings or words are wrong. 75 postponed: another run is at work, nothing was changed. Every step
-but `report` is then tried twice more, ten minutes apart. After that the task is red, for 75 too, since the night's images are
-not archived yet. They are still on the SAN: clear the task when the other run has ended. A damaged image is no failure: it is
-archived as it is, and named in the report.
+**Exit codes.** 1 failed. 2 settings or words are wrong. 75 postponed: another run is at work, or HDFS is in safe mode or does
+not answer; `sdfo status` and the report say which. Every step but `report` is then tried twice more, ten minutes apart. After
+that the task is red, for 75 too, since the night's images are not archived yet. They are still on the SAN: clear the task, with
+downstream, when the other run has ended or HDFS is back. A damaged image is no failure: it is archived as it is, and named in
+the report.
 """
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator

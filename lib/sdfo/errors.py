@@ -3,7 +3,7 @@
     SdfoError                    anything below; exit code 1
     ├── SettingsError            a setting is missing, unknown or contradictory; exit code 2
     ├── UsageError               a command's words are off; exit code 2
-    ├── Postponed                nothing was changed, try later; exit code 75
+    ├── Postponed                not now, repeat it later as it is; exit code 75
     │   └── LeaseHeld            another run is at work
     ├── Fenced                   this step's token is no longer the newest: a later one took over
     ├── Fuse                     a night stopped itself: too many files fail alike, or the SAN looks empty
@@ -17,6 +17,7 @@
     │   ├── Missing              the path is not there: do not retry
     │   ├── BadPath              a path with a part outside [A-Za-z0-9._-]: do not retry
     │   ├── OutOfRange           a positioned read beyond the end: do not retry
+    │   ├── Full                 no room is left, or a quota is used up: do not retry before there is
     │   └── Unavailable          the store did not answer: a new attempt, to a new name, may succeed
     ├── SanError                 the SAN itself
     │   ├── WrongSan             the root lacks `.sdfo-san`, or carries another id: it may be unmounted
@@ -144,6 +145,10 @@ class BadPath(StoreError):
 
 
 class OutOfRange(StoreError):
+    pass
+
+
+class Full(StoreError):
     pass
 
 

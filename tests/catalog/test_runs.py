@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from sdfo.catalog import Catalog
+from sdfo.catalog.journal import read
+from sdfo.errors import Full
 
 
 def test_a_step_keeps_its_times_and_its_report(catalog: Catalog) -> None:
@@ -66,3 +70,34 @@ def test_the_last_good_night_is_one_whose_report_says_ok(catalog: Catalog) -> No
     catalog.note_step("open", "report", "started", {"ok": True})
     catalog.note_step("other", "publish", "done", {"ok": True})
     assert catalog.last_good_night() == ended
+
+
+def test_a_postponed_step_is_over_for_now_and_no_good_one(catalog: Catalog) -> None:
+    """It has an end and a cause, counts for no good night, and is in the catalog alone; begun again it is like any other."""
+    catalog.start_run("run-1", "local")
+    catalog.note_step("run-1", "report", "started")
+    catalog.note_step("run-1", "report", "postponed", {"error": "safe mode", "ok": True})
+    row = catalog.steps("run-1")["report"]
+    assert (row.state, row.ended is None, row.report["error"]) == ("postponed", False, "safe mode")
+    assert catalog.last_good_night() is None
+    assert list(read(catalog._journal)) == []
+    catalog.note_step("run-1", "report", "started")
+    assert catalog.steps("run-1")["report"].report == {}
+
+
+def test_that_a_step_failed_is_noted_though_the_journal_takes_nothing(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store may be what failed. That one is done is not: a catalog built again would not know of it."""
+
+    def full(path: str, data: bytes) -> None:
+        raise Full("no room", path=path)
+
+    monkeypatch.setattr(catalog._journal, "put", full)
+    catalog.start_run("run-1", "local")
+    catalog.note_step("run-1", "convert", "started")
+    with pytest.raises(Full):
+        catalog.note_step("run-1", "convert", "done", {})
+    assert catalog.steps("run-1")["convert"].state == "started"
+    catalog.note_step("run-1", "convert", "failed", {"error": "full"})
+    assert catalog.steps("run-1")["convert"].state == "failed"

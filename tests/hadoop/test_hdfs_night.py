@@ -1,18 +1,15 @@
-"""A whole night on HDFS: the same files as on local disk, byte for byte, also when a node dies in its middle."""
+"""A whole night on HDFS: the same files as on local disk, byte for byte. What may befall it: test_killed_nodes, test_namenode_away …"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import secrets
-import threading
-import time
 from pathlib import Path
 
 import pytest
 
 from sdfo.catalog import Query
-from sdfo.nightly.gc import gc
 from sdfo.stores.hdfs import HdfsStore
 from sdfo.testing.archive import Archive, new_archive
 from sdfo.testing.exams import make_exam
@@ -87,39 +84,3 @@ def _modes(archive: Archive) -> dict[str, int]:
 
 def _digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-def test_a_node_that_dies_in_the_night(archive: Archive, local, hadoop: Cluster) -> None:
-    """kill -9 of one of three while attempts are written: every exam is archived that night, none is wrong."""
-    over = threading.Event()
-
-    def kill() -> None:
-        while not over.is_set() and not list(archive.place().store.list("attempts")):
-            time.sleep(0.01)
-        hadoop.datanodes[1].kill()
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    try:
-        night = archive.night()
-    finally:
-        over.set()
-        killer.join()
-        hadoop.mend()
-    assert night.good
-    assert archive.parts() == local[1]
-    gc(archive.place(), keep_seconds=-60)
-    assert not list(archive.place().store.list("attempts"))
-
-
-def test_a_night_in_safe_mode(archive: Archive, local, hadoop: Cluster) -> None:
-    """Is postponed with its cause, exit 75, and changes nothing; the next one is as if nothing had been."""
-    hadoop.safe_mode(True)
-    try:
-        night = archive.sdfo("night", "--run", "r1")
-    finally:
-        hadoop.safe_mode(False)
-    assert night.returncode == 75, night.stderr
-    assert "safe mode" in night.stderr
-    assert archive.sdfo("night", "--run", "r1").returncode == 0
-    assert archive.parts() == local[1]

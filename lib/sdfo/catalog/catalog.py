@@ -7,7 +7,7 @@ know: without it those calls are refused, for what they would keep could not be 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +27,7 @@ from sdfo.catalog.quarantine import QuarantineNote, QuarantineRow
 from sdfo.catalog.queries import Place, Query, StudyRow
 from sdfo.catalog.runs import RunRow, StepRow
 from sdfo.catalog.san import Dirs, SanFile, SanFolder
-from sdfo.errors import CatalogError
+from sdfo.errors import CatalogError, Postponed, StoreError
 from sdfo.model import Location
 from sdfo.stores import Store
 
@@ -56,15 +56,16 @@ class Catalog:
         self.database.close()
 
     @contextmanager
-    def _recording(self, token: int = 0) -> Iterator[tuple[Connection, list[Line]]]:
-        """A transaction whose lines are in the journal before it is committed."""
+    def _recording(self, token: int = 0, *, kept: bool = True) -> Iterator[tuple[Connection, list[Line]]]:
+        """A transaction whose lines are in the journal before it is committed; unless `kept`, also if that takes none."""
         if self._journal is None:
             raise CatalogError("this catalog was opened without the store of its state journal: it can only be asked")
         with self.database.write() as conn:
             lines: list[Line] = []
             yield conn, lines
             if lines:
-                append(self._journal, clock(conn), token, lines)
+                with nullcontext() if kept else suppress(StoreError, Postponed):
+                    append(self._journal, clock(conn), token, lines)
 
     # Leases: leases.py
 
@@ -100,8 +101,9 @@ class Catalog:
             runs.start(conn, run, engine, clock(conn))
 
     def note_step(self, run: str, step: str, state: str, report: dict[str, Any] | None = None) -> None:
-        """`state`: started, done or failed. `report` is what JSON can hold; a night is good whose step `report` says ok."""
-        with self._recording() as (conn, lines):
+        """`state`: started, done, failed or postponed. `report` is what JSON can hold; a night is good whose step `report`
+        says ok. That a step failed is noted though the journal's store takes nothing: it may have failed for that."""
+        with self._recording(kept=state != "failed") as (conn, lines):
             line = runs.note(conn, run, step, state, report or {}, clock(conn))
             lines += [line] if line else []
 

@@ -28,7 +28,10 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """How a step of a run stands: `started`, `done` or `failed`. `ended` is None while it is at work, or was killed."""
+    """How a step of a run stands: `started`, `done`, `failed`, or `postponed` (it waits for what its report says).
+
+    `ended` is None while it is at work, or was killed.
+    """
 
     step: str
     state: str
@@ -44,14 +47,15 @@ def start(conn: Connection, run: str, engine: str, now: datetime) -> None:
 
 
 def note(conn: Connection, run: str, step: str, state: str, report: dict[str, Any], now: datetime) -> Line | None:
-    """Keep how the step stands; a step that begins again replaces what it left. The journal's line once it has ended."""
+    """Keep how the step stands; a step that begins again replaces what it left. The journal's line once it is over: one that
+    is postponed is to go on, and what it waits for may be the journal's own store."""
     began = now
     if state != "started":
         prior = select(_OUTCOME.started).where(_OUTCOME.run == run, _OUTCOME.step == step)
         began = conn.execute(prior).scalar() or now
     ended = None if state == "started" else now
     put(conn, run, StepRow(step, state, began, ended, report))
-    if ended is None:
+    if state not in ("done", "failed"):
         return None
     of_run = conn.execute(select(tables.run).where(_RUN.id == run)).one()
     return {

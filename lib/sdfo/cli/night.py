@@ -10,7 +10,7 @@ from sdfo.cli.show import Answer, Table
 from sdfo.model import Fate
 from sdfo.nightly import figures
 from sdfo.nightly.place import Place
-from sdfo.nightly.summary import STEPS, NightReport
+from sdfo.nightly.summary import STEPS, NightReport, waits_for
 
 
 def told(place: Place, report: NightReport, exit_code: int) -> Answer:
@@ -27,8 +27,7 @@ def _data(report: NightReport) -> dict[str, Any]:
 
 
 def _text(report: NightReport, page: str) -> Iterator[str | Table]:
-    verdict = "not a good night" if not report.good else "good, and a person must look" if report.attention else "good"
-    yield f"Night {report.run}: {verdict}"
+    yield f"Night {report.run}: {_verdict(report)}"
     yield ""
     yield _ledger(report)
     yield f"inside these: {report.ledger.damaged} damaged, {report.ledger.alias} under another name already"
@@ -44,6 +43,13 @@ def _text(report: NightReport, page: str) -> Iterator[str | Table]:
         for number, todo in enumerate(report.todo, 1):
             yield f"  {number}. {todo.what}\n     {todo.command}"
     yield f"\nThe page: {page}"
+
+
+def _verdict(report: NightReport) -> str:
+    cause = waits_for(report.steps)
+    if cause is not None:
+        return f"postponed: {cause}"
+    return "not a good night" if not report.good else "good, and a person must look" if report.attention else "good"
 
 
 def _ledger(report: NightReport) -> Table:

@@ -44,8 +44,10 @@ def get(
     from sdfo.nightly import figures
 
     archive = given(ctx).archive()
-    done = archive.get(uid, to)
-    _faults(archive)
+    try:
+        done = archive.get(uid, to)
+    finally:
+        _faults(archive)
     data = {"files": done.files, "bytes": done.bytes, "to": to, "faults": done.faults}
     return Answer(data, [f"{figures.many(done.files, 'file')}, {figures.size(done.bytes)}, below {to}"])
 
@@ -56,8 +58,10 @@ def head(ctx: typer.Context, uid: Uid) -> Answer:
     All of it, the patient's name too. With --json, the DICOM JSON model (PS3.18 annex F).
     """
     archive = given(ctx).archive()
-    ds = archive.head(uid)
-    _faults(archive)
+    try:
+        ds = archive.head(uid)
+    finally:
+        _faults(archive)
     text = "\n".join(map(show.one_line, str(ds).splitlines()))
     return Answer(ds.to_json_dict(suppress_invalid_tags=True), [text])
 
@@ -95,6 +99,6 @@ def _groups(copies: list[Location], ids: dict[bytes, int]) -> Table:
 
 
 def _faults(archive: Archive) -> None:
-    """Copies that could not be used, though another one gave the bytes."""
+    """Copies that could not be used, whether or not another one gave the bytes."""
     for fault in archive.faults:
         show.note(f"a copy on {fault.tier} of study {fault.study} was passed over: {fault.what}")

@@ -11,7 +11,7 @@ import typer
 from sdfo.cli import show
 from sdfo.cli.app import given
 from sdfo.cli.show import Answer, Table
-from sdfo.errors import Missing, SettingsError
+from sdfo.errors import Missing, SettingsError, Unavailable
 
 if TYPE_CHECKING:
     from sdfo.nightly.place import Place
@@ -34,14 +34,12 @@ class Line:
 def status(ctx: typer.Context) -> Answer:
     """Exit 1 when the last good night is too old (limits.night_age_hours) or a tier has too little room (limits.free)."""
     place = given(ctx).place("status")
-    good = last_good_night(place)
-    lines = [
-        _night(good, place.settings.limits.night_age_hours),
-        _room(place),
-        _work(place),
-        _quarantine(place),
-        *_first_load(place),
-    ]
+    good, lines = None, [_newest(place), _work(place), _quarantine(place), *_first_load(place)]
+    try:
+        good = last_good_night(place)
+        lines = [_night(good, place.settings.limits.night_age_hours), _room(place), *lines]
+    except Unavailable as error:
+        lines = [Line("the HDFS store", False, f"does not answer: {error.what}", "sdfo doctor"), *lines]
     well = all(line.ok for line in lines)
     data: dict[str, Any] = {"ok": well, "last_good_night": good and good[0], "run": good and good[1], "lines": lines}
     rows = [("ok" if line.ok else "NO", line.what, line.found, line.next) for line in lines]
@@ -81,6 +79,19 @@ def _room(place: Place) -> Line:
         f"{figures.size(free)} of {figures.size(total)} free, {share:.0%} (at least {place.settings.limits.free:.0%})"
     )
     return Line("room in the HDFS store", enough, found, "" if enough else "sdfo gc, and more disks")
+
+
+def _newest(place: Place) -> Line:
+    """How the newest run stands: it may be postponed, and nobody at work."""
+    from sdfo.nightly.turn import POSTPONED
+
+    run = next((newest.run for newest in place.catalog.runs(1)), None)
+    row = next(reversed(place.catalog.steps(run).values()), None) if run else None
+    if row is None:
+        return Line("newest run", True, f"{run}, no step has begun" if run else "none yet")
+    why = f": {row.report['error']}" if "error" in row.report else ""
+    again = f"sdfo {row.step} --run {run}" if row.state == POSTPONED else ""
+    return Line("newest run", True, f"{run}, {row.step} {row.state}{why}", again)
 
 
 def _work(place: Place) -> Line:

@@ -10,7 +10,6 @@ import io
 import types
 import typing
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import asdict, fields, is_dataclass
 from typing import Any, TypeVar
 
@@ -18,7 +17,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
-from sdfo.errors import Missing
 from sdfo.stores import Store
 
 T = TypeVar("T")
@@ -56,9 +54,7 @@ def write(store: Store, path: str, rows: Iterable[T], kind: type[T]) -> None:
     table = pa.Table.from_pylist([asdict(row) for row in rows], schema=pa.schema(_fields(kind)))  # type: ignore[call-overload]
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
-    with suppress(Missing):
-        store.delete(path)
-    store.put(path, buffer.getvalue())
+    store.replace(path, buffer.getvalue())
 
 
 def read(store: Store, path: str, kind: type[T]) -> list[T]:

@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from sdfo.model import Fate
 from sdfo.nightly import figures
-from sdfo.nightly.summary import STEPS, NightReport, TierRow
+from sdfo.nightly.summary import STEPS, NightReport, Steps, TierRow, undone, waits_for
 
 MEANING = {
     Fate.ARCHIVED: "written into an S-DICOM file, re-read by another process, and in the catalog",
@@ -96,6 +96,8 @@ def _template() -> Template:
 
 def _verdict(report: NightReport) -> tuple[str, str, str]:
     """CSS class, words, and the sentence below them."""
+    if waits_for(report.steps) is not None:
+        return "bad", "Postponed", " ".join(_reasons(report))
     if not report.good:
         return "bad", "Not a good night", " ".join(_reasons(report))
     all_well = f"All steps are done; each of {figures.many(report.ledger.seen, 'file')} is accounted for."
@@ -105,16 +107,19 @@ def _verdict(report: NightReport) -> tuple[str, str, str]:
 
 
 def _reasons(report: NightReport) -> Iterator[str]:
-    undone = [step for step in STEPS if report.steps.get(step, {}).get("state") != "done"]
-    if undone:
-        yield f"Step {undone[0]} is not done." if len(undone) == 1 else f"Steps {', '.join(undone)} are not done."
+    cause = waits_for(report.steps)
+    if cause is not None:
+        yield f"Step {undone(report.steps)} was postponed: {figures.printable(cause)}."
+    left = [step for step in STEPS if report.steps.get(step, {}).get("state") != "done"]
+    if left:
+        yield f"Step {left[0]} is not done." if len(left) == 1 else f"Steps {', '.join(left)} are not done."
     if report.missing:
         stand = "stands" if report.missing == 1 else "stand"
         yield f"{figures.many(report.missing, 'file')} {stand} in no line of the ledger."
     yield "The originals are still on the SAN."
 
 
-def _steps(steps: Mapping[str, Mapping[str, Any]]) -> Iterator[Step]:
+def _steps(steps: Steps) -> Iterator[Step]:
     for name in (*STEPS, *sorted(set(steps) - set(STEPS))):
         row = steps.get(name)
         if row is None:

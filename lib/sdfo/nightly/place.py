@@ -8,7 +8,6 @@ import re
 import secrets
 import socket
 from collections.abc import Iterable
-from contextlib import suppress
 from functools import cached_property
 from typing import TypeVar
 
@@ -115,9 +114,7 @@ class Place:
 
     def replace(self, path: str, data: bytes) -> None:
         """A small file of the store, new or instead of the one there."""
-        with suppress(Missing):
-            self.store.delete(path)
-        self.store.put(path, data)
+        self.store.replace(path, data)
 
 
 def init(settings: Settings) -> str:

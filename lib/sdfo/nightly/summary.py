@@ -11,6 +11,21 @@ from sdfo.nightly.ledger import Ledger
 STEPS = ("scan", "convert", "verify", "publish")
 
 
+Steps = Mapping[str, Mapping[str, Any]]
+"""By name: state, started, ended, report."""
+
+
+def undone(steps: Steps) -> str | None:
+    """The first step that is not done."""
+    return next((step for step in STEPS if steps.get(step, {}).get("state") != "done"), None)
+
+
+def waits_for(steps: Steps) -> str | None:
+    """The cause for which the first step that is not done was postponed; None if it was not."""
+    row = steps.get(undone(steps) or "", {})
+    return str(row["report"].get("error", "")) if row.get("state") == "postponed" else None
+
+
 @dataclass(frozen=True, slots=True)
 class ExamRow:
     """One study of one exam folder, as this run left it."""
@@ -62,7 +77,7 @@ class NightReport:
     run: str
     written: str
     good: bool
-    steps: Mapping[str, Mapping[str, Any]]
+    steps: Steps
     ledger: Ledger
     balanced: bool
     missing: int

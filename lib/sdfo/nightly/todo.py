@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from sdfo.catalog.quarantine import CONFLICT
 from sdfo.nightly.ledger import Ledger
 from sdfo.nightly.place import Place, is_slice
-from sdfo.nightly.summary import STEPS, Todo
+from sdfo.nightly.summary import Steps, Todo, undone, waits_for
 
 
-def of_run(place: Place, steps: Mapping[str, Mapping[str, Any]], whole: Ledger, unsettled: int) -> Iterator[Todo]:
+def of_run(place: Place, steps: Steps, whole: Ledger, unsettled: int) -> Iterator[Todo]:
     """Steps that failed, files in no line of the ledger, folders that never settle, quarantine entries, a store that fills up."""
-    first = next((step for step in STEPS if steps.get(step, {}).get("state") != "done"), None)
-    if first is not None:
+    first, cause = undone(steps), waits_for(steps)
+    if first is not None and cause is not None:
+        yield Todo(f"step {first} was postponed: {cause}", f"sdfo {first} --run {place.run}")
+    elif first is not None:
         why = steps.get(first, {}).get("report", {}).get("error", "it did not finish")
         command = "sdfo backfill" if is_slice(place.run) and first == "scan" else f"sdfo {first} --run {place.run}"
         yield Todo(f"step {first} is not done: {why}", command)

@@ -2,6 +2,9 @@
 
 A step that was cleared while its process lives on (a zombie) holds an old token: it meets `Fenced` at the next check,
 which every step makes before it renames, and inside each catalog transaction.
+
+A step that cannot go on for a cause outside of it is postponed: another run is at work, or the store takes no change, or
+does not answer at all. It may have done a part of its work by then; whoever repeats it later need know nothing of that.
 """
 
 from __future__ import annotations
@@ -14,12 +17,15 @@ from dataclasses import asdict
 from typing import Any
 
 from sdfo.catalog import Lease
-from sdfo.errors import Fenced, Postponed, SdfoError, UsageError
+from sdfo.catalog.runs import REPORT
+from sdfo.errors import Fenced, Postponed, SdfoError, Unavailable, UsageError
 from sdfo.nightly.place import Place
+from sdfo.reader import SITE
 
 ARCHIVE = "archive"
 """The lease of the night's steps; backup, stage and expire have their own."""
 RENEW_SECONDS, TTL_SECONDS = 30, 300
+POSTPONED = "postponed"
 
 
 class Turn:
@@ -43,12 +49,18 @@ class Turn:
             except SdfoError:
                 continue  # a catalog that is away for a moment; the lease outlives several renewals
 
-    def _note_failure(self, step: str, error: BaseException) -> None:
-        """A fenced step says nothing: the log is its successor's. Nor does one whose catalog is what failed."""
+    def _note(self, step: str, error: BaseException) -> None:
+        """What ended the step. A fenced one says nothing: the log is its successor's. Nor does one whose catalog failed.
+
+        One that is postponed gives back the lease, for who knows when it goes on; and so does a run's last one.
+        """
         what = str(error) if isinstance(error, SdfoError) else type(error).__name__
+        state, why = (POSTPONED, error.what) if isinstance(error, Postponed) else ("failed", what)
         with suppress(SdfoError):
             self.check()
-            self._place.catalog.note_step(self._place.run, step, "failed", {"error": what})
+            self._place.catalog.note_step(self._place.run, step, state, {"error": why})
+            if state == POSTPONED or (step == REPORT and isinstance(error, Exception)):
+                self._place.catalog.release(self.lease)
 
 
 def _require(place: Place, step: str) -> None:
@@ -66,31 +78,64 @@ def _require(place: Place, step: str) -> None:
         raise UsageError("another run has scanned the SAN since", next_command=f"sdfo scan --run {place.run}")
 
 
+def _cause(place: Place, error: BaseException) -> BaseException:
+    """What to tell of an error: where the store does not answer even a simple question, that it is away."""
+    if not isinstance(error, Unavailable):
+        return error
+    try:
+        place.store.stat(SITE)
+    except Unavailable:
+        return Postponed(f"the store does not answer: {error.what}", next_command="sdfo doctor, and again later")
+    except SdfoError:
+        pass
+    return error
+
+
+def _begun(place: Place, step: str, after: str | None) -> Turn:
+    try:
+        if after is not None:
+            _require(place, after)
+        return Turn(place, place.catalog.take_lease(ARCHIVE, place.run, place.holder, TTL_SECONDS))
+    except (Postponed, Unavailable) as error:
+        told = _cause(place, error)
+        if isinstance(told, Postponed):
+            _note_unbegun(place, step, told)
+        if told is error:
+            raise
+        raise told from error
+
+
+def _note_unbegun(place: Place, step: str, why: Postponed) -> None:
+    """A step that was done before stays so: nothing of it was touched."""
+    with suppress(SdfoError):
+        row = place.catalog.steps(place.run).get(step)
+        if row is None or row.state != "done":
+            place.catalog.note_step(place.run, step, POSTPONED, {"error": why.what})
+
+
 @contextmanager
 def turn(place: Place, step: str, after: str | None = None) -> Iterator[Turn]:
     """Run one step of a run, which needs `after` to be done.
 
-    `UsageError` if it is not, `LeaseHeld` if another run is at work: then nothing is noted, nothing was changed.
+    `UsageError` if it is not. `Postponed` if another run is at work (`LeaseHeld`), or the store takes no change or is away:
+    the step then stands as postponed, with the cause, and no lease is held.
     """
-    if after is not None:
-        _require(place, after)
-    lease = place.catalog.take_lease(ARCHIVE, place.run, place.holder, TTL_SECONDS)
-    ours = Turn(place, lease)
+    ours = _begun(place, step, after)
     began = time.monotonic()
     place.catalog.note_step(place.run, step, "started", {})
     renewing = threading.Thread(target=ours._renew, name="lease", daemon=True)
     renewing.start()
     try:
         yield ours
-    except Postponed:
-        raise
-    except BaseException as error:
-        ours._note_failure(step, error)
-        raise
-    else:
         ours.check()
         took = round(time.monotonic() - began, 3)
         place.catalog.note_step(place.run, step, "done", asdict(ours.report) | {"seconds": took})
+    except BaseException as error:
+        told = _cause(place, error)
+        ours._note(step, told)
+        if told is error:
+            raise
+        raise told from error
     finally:
         ours._over.set()
         renewing.join()

@@ -1,8 +1,8 @@
 """What a store promises. Paths are relative, `/`-separated, each part 1 to 255 of `[A-Za-z0-9._-]`, not `.` or `..`.
 
-Of the errors, `Exists`, `Missing`, `BadPath` and `OutOfRange` are answers: asking again gives the same. `Unavailable`
-says that the outcome is unknown: after it a file being written is garbage (write a new one, under a new name), and after
-a rename the caller reads the target and decides.
+Of the errors, `Exists`, `Missing`, `BadPath` and `OutOfRange` are answers: asking again gives the same. So is `Full`, until
+somebody makes room; what was being written is garbage. `Unavailable` says that the outcome is unknown: after it a file being
+written is garbage (write a new one, under a new name), and after a rename the caller reads the target and decides.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from sdfo.errors import BadPath, Exists, OutOfRange, StoreError
+from sdfo.errors import BadPath, Exists, Missing, OutOfRange, StoreError
 from sdfo.model import Extent
 
 CHUNK = 4 * 1024 * 1024
@@ -170,6 +170,16 @@ class Store(ABC):
         except Exists:
             self.delete(attempt)
             raise
+
+    def replace(self, path: str, data: bytes) -> None:
+        """`put`, instead of the file there if there is one. Who looks meanwhile finds that one, none, or the new one.
+
+        The new one is complete before the old one goes: a store that is full or dying loses nothing by it.
+        """
+        attempt = self._attempt(checked(path), data)
+        with suppress(Missing):
+            self.delete(path)
+        self.rename(attempt, path)
 
     def _attempt(self, path: str, data: bytes) -> str:
         """Write `data` to a new private file beside `path`; its name. Nothing is left behind where that fails."""

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from sdfo.errors import Exists, Missing, OutOfRange, StoreError, Unavailable
+from sdfo.errors import Exists, Full, Missing, OutOfRange, StoreError, Unavailable
 from sdfo.stores.base import Sink, Source, Stat, Store, checked
 
 _T = TypeVar("_T")
@@ -21,6 +21,7 @@ _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1  # linux/fs.h; renameat2(2)
 _IOV_MAX = 1024  # limits.h: buffers in one writev
 _TRIES = 100  # at a name in a folder that others keep emptying and removing
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _OTHERS = 0o077  # permission bits of everybody but the owner
 
 
@@ -240,6 +241,8 @@ def _translated(path: str, missing: str | None = None) -> Iterator[None]:
     except PermissionError as error:
         raise StoreError("permission denied", path=path) from error
     except OSError as error:
+        if error.errno in _FULL:
+            raise Full("the disk is full, or a quota used up", path=path, next_command="df, and sdfo gc") from error
         raise Unavailable(os.strerror(error.errno or 0), path=path) from error
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 from hdfs_native import Client
 
-from sdfo.errors import Exists, Missing, Postponed, StoreError, Unavailable
+from sdfo.errors import Exists, Full, Missing, Postponed, StoreError, Unavailable
 from sdfo.stores.hdfs.answers import first_line, translated
 from sdfo.stores.hdfs.calls import Late
 
 _STACK = "\\n\\tat org.apache.hadoop.hdfs.server.namenode.FSNamesystem.x(FSNamesystem.java:1)"
+_NO_ROOM = "File /a could only be written to 0 of the 1 minReplication nodes. There are 3 datanode(s) running"
+_NO_NODE = _NO_ROOM.replace("3 data", "0 data") + " and 0 node(s) are excluded"
 _NAMENODE = "org.apache.hadoop.hdfs.server.namenode"
 
 
@@ -39,11 +41,19 @@ _INVALID_TOKEN = "org.apache.hadoop.security.token.SecretManager$InvalidToken"
         (_rpc("org.apache.hadoop.fs.ParentNotDirectoryException", "/a (is not a directory)"), Missing, "is a file"),
         (_rpc("org.apache.hadoop.security.AccessControlException", "/a (is not a directory)"), Missing, "is a file"),
         (_rpc("org.apache.hadoop.security.AccessControlException", "Permission denied: user=x"), StoreError, "denied"),
-        (_rpc("org.apache.hadoop.hdfs.protocol.DSQuotaExceededException", "quota"), StoreError, "quota of bytes"),
+        (_rpc("org.apache.hadoop.hdfs.protocol.DSQuotaExceededException", "quota"), Full, "quota of bytes"),
         (_rpc(f"{_NAMENODE}.LeaseExpiredException", "File is not open for writing"), Unavailable, "not open"),
-        (_rpc("java.io.IOException", "File /a could only be written to 0 of the 1"), Unavailable, "written to 0"),
+        (
+            _rpc("java.io.IOException", f"{_NO_ROOM} and 3 node(s) are excluded in this operation."),
+            Full,
+            "store is full",
+        ),
+        (_rpc("java.io.IOException", f"{_NO_ROOM} and 2 node(s) are excluded"), Unavailable, "written to 0"),
+        (_rpc("java.io.IOException", f"{_NO_ROOM} and 33 node(s) are excluded"), Unavailable, "written to 0"),
+        (_rpc("java.io.IOException", f"{_NO_ROOM} and no node(s) are excluded"), Unavailable, "written to 0"),
+        (_rpc("java.io.IOException", _NO_NODE), Unavailable, "0 datanode(s) running"),
         (OSError("Connection refused (os error 111)"), Unavailable, "refused"),
-        (RuntimeError('DataTransferError("All DataNodes failed: []")'), Unavailable, "All DataNodes failed"),
+        (RuntimeError('DataTransferError("All DataNodes failed: []")'), Unavailable, "no DataNode gives"),
         (RuntimeError('OperationFailed("Failed to complete file in time")'), Unavailable, "in time"),
         (RuntimeError('InvalidArgument("No NameNode hosts found")'), StoreError, "HADOOP_CONF_DIR"),
         (RuntimeError("NoSASLMechanism"), StoreError, "Kerberos: NoSASLMechanism; next: kinit"),

@@ -5,19 +5,24 @@ from __future__ import annotations
 import os
 import re
 
-from sdfo.errors import Exists, Missing, Postponed, SdfoError, StoreError, Unavailable
+from sdfo.errors import Exists, Full, Missing, Postponed, SdfoError, StoreError, Unavailable
 from sdfo.stores.hdfs.calls import Late
 
 _RPC = re.compile(r'\w*RPCError\("[\w.$]*?(\w+)", "(.*)', re.DOTALL)
 _IS_A_FILE = "(is not a directory)"
 _SAFE_MODE = re.compile(r"safe ?mode", re.IGNORECASE)
-_REFUSED = {
-    "AccessControlException": "permission denied",
-    "AuthorizationException": "permission denied",
+_DENIED = ("AccessControlException", "AuthorizationException")
+_QUOTA = {
     "NSQuotaExceededException": "the quota of names is used up",
     "DSQuotaExceededException": "the quota of bytes is used up",
     "QuotaByStorageTypeExceededException": "the quota of bytes is used up",
 }
+_NO_ROOM = re.compile(
+    r"could only be written to 0 of .* There are ([1-9]\d*) datanode\(s\) running and \1 node\(s\) are excluded"
+)
+"""The NameNode looked at every living DataNode for a block and took none (BlockManager.chooseTarget4NewBlock). hdfs-native
+excludes none of its own accord, so it is for want of room."""
+_NO_REPLICA = "All DataNodes failed"
 _KERBEROS = ("GSSAPIError", "NoSASLMechanism", "SASLError")
 _KERBEROS_OF_THE_SERVER = ("SaslException", "GSSException")
 _MESSAGE = re.compile(r'"([^"]*)"\)$')
@@ -46,12 +51,24 @@ def translated(error: BaseException, path: str, *, late: float = 0.0) -> SdfoErr
         return Missing("not there: a part of the path is a file", path=path)
     if kind == "InvalidToken":
         return StoreError("the delegation token is not valid, or no longer", path=path)
-    if kind in _REFUSED:
-        return StoreError(_REFUSED[kind], path=path)
+    if kind in _DENIED:
+        return StoreError("permission denied", path=path)
+    if kind in _QUOTA:
+        return Full(
+            f"the store is full: {_QUOTA[kind]}",
+            path=path,
+            next_command="hdfs dfs -count -q -h on the folder of hdfs.root",
+        )
+    if _NO_ROOM.search(said):
+        what = "the store is full: no DataNode has room for one more block"
+        return Full(what, path=path, next_command="hdfs dfsadmin -report; make room, or sdfo gc")
     if text.startswith(_KERBEROS) or kind in _KERBEROS_OF_THE_SERVER:
         return _without_ticket(text, path)
     if text.startswith("InvalidArgument"):
         return StoreError(f"HADOOP_CONF_DIR does not fit the URL: {text}", path=path)
+    if _NO_REPLICA in text:
+        what = "no DataNode gives the bytes whole: none with a replica answers, or all replicas are damaged"
+        return Unavailable(what, path=path, next_command="hdfs fsck on the folder of hdfs.root")
     return Unavailable(text or type(error).__name__, path=path)
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from sdfo.errors import Exists, Missing, StoreError, Unavailable
-from sdfo.stores import CHUNK, Store
+from sdfo.errors import Exists, Full, Missing, StoreError, Unavailable
+from sdfo.stores import CHUNK, Sink, Store
 from sdfo.testing.contracts.store_base import StoreUnderTest, fill, listed
+
+
+def _full(path: str, *, private: bool = False) -> Sink:
+    raise Full("no room", path=path)
 
 
 class WriteContract(StoreUnderTest):
@@ -131,6 +135,22 @@ class WriteContract(StoreUnderTest):
             store.put("a/small", b"data")
         assert self.raw_bytes(store, "a/small") == b"a/small"
         assert listed(store) == ["a/small"]
+
+    def test_replace(self, store: Store) -> None:
+        """A file that is there, and one that is not; nothing else beside it."""
+        for data in (b"first", b"second"):
+            store.replace("a/small", data)
+            assert self.raw_bytes(store, "a/small") == data
+        assert listed(store) == ["a/small"]
+
+    def test_replace_that_cannot_write(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The old file stays."""
+        store.put("small", b"old")
+        monkeypatch.setattr(store, "create", _full)
+        with pytest.raises(Full):
+            store.replace("small", b"new")
+        assert store.read_all("small") == b"old"
+        assert listed(store) == ["small"]
 
     def test_put_that_does_not_come_through(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where the last step's outcome is unknown, nothing is visible under the name, and the error is that one."""

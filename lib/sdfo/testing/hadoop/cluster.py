@@ -207,6 +207,18 @@ class Cluster:
     def safe_mode(self, on: bool) -> None:
         self._run("dfsadmin", "-safemode", "enter" if on else "leave")
 
+    def fill(self, full: bool = True) -> None:
+        """Let no DataNode have room for a block, or all of them again; each is started anew for it."""
+        for number, daemon in enumerate(self.datanodes):
+            options = self._options("datanode", number)
+            if full:
+                options.append(f"-Ddfs.datanode.du.reserved={1 << 60}")  # bytes of its disk that are not HDFS's to use
+            if daemon.arguments != options:
+                daemon.kill()
+                daemon.arguments = options
+                daemon.start()
+        self._await(self.healthy)
+
     def mend(self) -> None:
         """Wake every daemon that hangs, start every one that is gone, and wait until all is well."""
         for daemon in self.daemons.values():
