@@ -91,6 +91,10 @@ lock: .venv-tools/.stamp ## renew the lock files
 demo: setup ## a night over real exams by Airflow's DAG, then one image back
 	@scripts/demo
 
+.PHONY: demo-cluster
+demo-cluster: hadoop-up ## the same night on a real Hadoop: HDFS, Spark on YARN, PostgreSQL
+	@scripts/demo-cluster
+
 .PHONY: airflow
 airflow: setup ## Airflow's pages on 127.0.0.1, with the login
 	@scripts/airflow-pages

@@ -10,7 +10,8 @@ Read from the environment of Airflow's processes (all optional):
     SDFO_CONF             the settings file; default: conf/embedded.toml there
     HADOOP_CONF_DIR       Hadoop's own settings, where there is a cluster
     JAVA_HOME             a Java 17; default: the `java` that spark-submit finds
-    SPARK_LOCAL_IP        address that Spark listens on; default: 127.0.0.1
+    SPARK_LOCAL_IP        address that Spark listens on; default: 127.0.0.1 where it runs on this machine alone
+    SDFO_SPARK_PROPERTIES the file that `sdfo ship --submit` wrote, where drivers shall run in containers too
     SDFO_RETRIES, SDFO_RETRY_SECONDS      how often a failed step is repeated (2), and after how long (600)
 """
 
@@ -22,23 +23,34 @@ from typing import Any
 
 HOME = Path(os.environ.get("SDFO_HOME") or Path(__file__).resolve().parents[1]).absolute()
 VENV = HOME / ".venv"
-SPARK_HOME = VENV / "lib" / "python3.11" / "site-packages" / "pyspark"
+SPARK_PROPERTIES = os.environ.get("SDFO_SPARK_PROPERTIES")
+
+
+def _absolute(path: str | os.PathLike[str]) -> str:
+    return str(Path(path).absolute())
+
+
+CONF = _absolute(os.environ.get("SDFO_CONF") or HOME / "conf" / "embedded.toml")
 
 
 def env() -> dict[str, str]:
-    """The variables that every command of the pipeline gets on top of those of Airflow's own process."""
+    """The variables that every `sdfo …` gets on top of those of Airflow's own process; scripts/spark-submit sets its own."""
     python = str(VENV / "bin" / "python")
     known = {
-        "SPARK_HOME": str(SPARK_HOME),
+        "SPARK_HOME": str(VENV / "lib" / "python3.11" / "site-packages" / "pyspark"),
         "PYSPARK_PYTHON": python,
         "PYSPARK_DRIVER_PYTHON": python,
-        "SPARK_LOCAL_IP": os.environ.get("SPARK_LOCAL_IP", "127.0.0.1"),
-        "SDFO_CONF": _absolute(os.environ.get("SDFO_CONF") or HOME / "conf" / "embedded.toml"),
+        "SDFO_CONF": CONF,
     }
     for name in ("HADOOP_CONF_DIR", "JAVA_HOME"):
         if os.environ.get(name):
             known[name] = _absolute(os.environ[name])
     return known
+
+
+def run() -> list[str]:
+    """The arguments of a Spark job. One whose driver runs in a container finds its settings there."""
+    return ["--run", "{{ run_id }}", *([] if SPARK_PROPERTIES else ["--conf", CONF])]
 
 
 def sdfo(words: str) -> str:
@@ -67,15 +79,14 @@ def default_args() -> dict[str, Any]:
         "env": env(),
         "append_env": True,
         "skip_on_exit_code": None,
-        # Spark's jobs, by SparkSubmitOperator
+        # Spark's jobs, by SparkSubmitOperator: where they run is the connection's to say
         "conn_id": "spark_sdfo",
         "name": "{{ task.task_id }} {{ run_id }}",
         "conf": {"spark.log.level": "WARN"},
-        "spark_binary": str(SPARK_HOME / "bin" / "spark-submit"),
-        "env_vars": env(),
-        "durable": False,  # a repeated submission is fenced and converges; nothing is resumed
+        "spark_binary": str(HOME / "scripts" / "spark-submit"),
+        "properties_file": SPARK_PROPERTIES,
+        # Nothing is resumed, on YARN neither (that would be durable with yarn_track_via_rm_api): the driver holds the
+        # lease, and runs in the task itself, which thereby has its log, its exit code and its end when it is killed.
+        # A repeated submission fences the one before it, leaves out what that one wrote, and converges.
+        "durable": False,
     }
-
-
-def _absolute(path: str | os.PathLike[str]) -> str:
-    return str(Path(path).absolute())

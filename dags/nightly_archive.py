@@ -8,18 +8,20 @@ enters it in the catalog. Nothing on the SAN is changed or removed.
 made up for, at once: a run takes everything that is new. By hand at any hour: `airflow dags trigger nightly_archive`.
 
 **Needs.** The SAN mounted with its file `.sdfo-san` (`sdfo init`), the settings of `SDFO_CONF`, Java 17, the pool
-`archive` (conf/pools.json) and the connection `spark_sdfo` (conf/connections.json).
+`archive` (conf/pools.json) and the connection `spark_sdfo` (conf/connections.json; on a cluster conf/cluster/connections.json,
+and `HADOOP_CONF_DIR` in Airflow's environment).
 
 | task | does | if it fails |
 |---|---|---|
 | scan | lists the SAN, decides which exams are complete | the SAN is not mounted, or looks half empty: mount it, clear `scan` with downstream |
-| convert | Spark writes the S-DICOM files under `attempts/` | read the last lines of its log (Java, disk space, HDFS), mend, clear with downstream |
+| convert | Spark writes the S-DICOM files under `attempts/` | read the last lines of its log (Java, disk space, HDFS; on YARN `yarn logs -applicationId` of the application it names), mend, clear with downstream |
 | verify | Spark re-reads each of them, in another process | as for convert; a file that is not right is never published |
 | publish | renames the verified files and enters them in the catalog | the catalog or HDFS did not answer: mend, clear with downstream |
 | report | one page and one JSON of the night; runs whatever happened before | red when a step failed or a file is unaccounted for: the page says what to do next |
 | good_night | nothing; it is green when both publish and report are | see the red one |
 
-**Any task may be cleared at any time**: each step may be repeated and ends with the same bytes. By hand the same words do
+**A task may be killed** (mark it failed): the driver is its child, and YARN ends its containers. The lease is free for the
+same run at once, for another after five minutes. **Any task may be cleared at any time**: each step may be repeated and ends with the same bytes. By hand the same words do
 it: `sdfo scan --run RUN_ID`, and so on. Of a run that a later one has overtaken, clear `scan` with downstream.
 
 **Exit codes.** 1 failed. 2 settings or words are wrong. 75 postponed: another run is at work, or HDFS is in safe mode or does
@@ -33,10 +35,9 @@ from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOpe
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import Asset, CronTriggerTimetable, dag, task
 
-from common import default_args, job, sdfo
+from common import default_args, job, run, sdfo
 
 PUBLISHED = Asset("sdfo://published")
-RUN = ["--run", "{{ run_id }}"]
 
 
 @dag(
@@ -60,8 +61,8 @@ def nightly_archive() -> None:
     def report() -> str:
         return sdfo("report --run '{{ run_id }}'")  # not --json: that has names, which Airflow's log must not
 
-    convert = SparkSubmitOperator(task_id="convert", application=job("convert_exams.py"), application_args=RUN)
-    verify = SparkSubmitOperator(task_id="verify", application=job("verify_exams.py"), application_args=RUN)
+    convert = SparkSubmitOperator(task_id="convert", application=job("convert_exams.py"), application_args=run())
+    verify = SparkSubmitOperator(task_id="verify", application=job("verify_exams.py"), application_args=run())
     good_night = EmptyOperator(task_id="good_night")
 
     scan() >> convert >> verify >> (published := publish()) >> report() >> good_night

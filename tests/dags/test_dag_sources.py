@@ -158,11 +158,44 @@ def environment(**variables: str) -> dict[str, str]:
 def test_paths_are_absolute_and_there() -> None:
     """Nothing relies on PATH or on the folder that a task happens to run in."""
     found = environment(JAVA_HOME="/some/java", HADOOP_CONF_DIR="/some/hadoop")
-    assert found.pop("SPARK_LOCAL_IP") == "127.0.0.1"
     assert {"JAVA_HOME", "HADOOP_CONF_DIR"} <= found.keys()
     for name, path in found.items():
         assert Path(path).is_absolute()
         assert Path(path).exists() or name in ("JAVA_HOME", "HADOOP_CONF_DIR")
+
+
+def test_a_job_is_told_its_settings_where_its_driver_runs() -> None:
+    """By path in a driver of this host; a driver in a container has its own, which the properties file names."""
+    assert arguments()[2:] == ["--conf", str(ROOT / "conf" / "embedded.toml")]
+    assert arguments(SDFO_SPARK_PROPERTIES="/some/spark-cluster.conf")[2:] == []
+
+
+def arguments(**variables: str) -> list[str]:
+    code = "import json, common; print(json.dumps(common.run()))"
+    env = {"PYTHONPATH": str(DAGS), **variables}
+    done = subprocess.run([sys.executable, "-c", code], env=env, cwd="/", capture_output=True, check=True)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("folder", ["conf", "conf/cluster"])
+def test_spark_submit_is_the_pipelines(folder: str, tmp_path: Path) -> None:
+    """scripts/spark-submit: this checkout's Spark and Python whatever the environment says; loopback on this machine alone."""
+    connection = json.loads((ROOT / folder / "connections.json").read_text())["spark_sdfo"]
+    copy = tmp_path / "scripts" / "spark-submit"
+    copy.parent.mkdir()
+    copy.write_text((ROOT / "scripts" / "spark-submit").read_text())
+    home = tmp_path / ".venv/lib/python3.11/site-packages/pyspark"
+    probe = home / "bin" / "spark-submit"
+    probe.parent.mkdir(parents=True)
+    probe.write_text("#!/bin/sh\nenv\n")
+    probe.chmod(0o755)
+    env = {"PATH": "/usr/bin:/bin", "SPARK_HOME": "/another/spark", "PYSPARK_PYTHON": "/another/python"}
+    command = ["bash", copy, "--master", connection["host"], "job.py"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    found = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    assert found["SPARK_HOME"] == str(home)
+    assert found["PYSPARK_PYTHON"] == found["PYSPARK_DRIVER_PYTHON"] == str(tmp_path / ".venv/bin/python")
+    assert found.get("SPARK_LOCAL_IP") == (None if connection["host"] == "yarn" else "127.0.0.1")
 
 
 def test_the_settings_file_is_the_one_named() -> None:

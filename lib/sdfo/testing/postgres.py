@@ -1,4 +1,7 @@
-"""A PostgreSQL server of a test's own: started in a temporary folder, on a free port of 127.0.0.1, and gone afterwards."""
+"""A PostgreSQL server of a test's own: started in a temporary folder, on a free port of 127.0.0.1, and gone afterwards.
+
+python -m sdfo.testing.postgres COMMAND…: run a command whose catalog is a new database of such a server.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -102,3 +106,13 @@ def _free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+def main(command: Sequence[str]) -> int:
+    with postgres() as server:
+        environ = {**os.environ, "SDFO__CATALOG__URL": server.database()}
+        return subprocess.run(command, env=environ, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""python -m sdfo.testing.hadoop WORD: gather (make hadoop) | up | down (make hadoop-up, hadoop-down) | lock | run …
+"""python -m sdfo.testing.hadoop WORD: gather (make hadoop) | up | down (make hadoop-up, hadoop-down) | url | lock | run …
 
 `up` keeps what it stores in var/hadoop, through any number of `down`s; its daemons outlive the command that started them.
 """
@@ -23,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words.add_parser("lock", help="write the lock anew, after a change of conf/hadoop/pom.xml")
     words.add_parser("up", help="start it, wait until it is ready, say where it is")
     words.add_parser("down", help="stop it; what it stores stays")
+    words.add_parser("url", help="where its HDFS is")
     run = words.add_parser("run", help="a command of Hadoop on it: run fs -ls /")
     run.add_argument("arguments", nargs=argparse.REMAINDER)
     given = parser.parse_args(argv)
@@ -78,6 +79,12 @@ def _down() -> int:
     return 0
 
 
+def _url() -> int:
+    hadoop = Cluster.running(FOLDER)
+    print("it is not up: make hadoop-up" if hadoop is None else hadoop.url, file=sys.stdout if hadoop else sys.stderr)
+    return 0 if hadoop else 1
+
+
 def _run(arguments: Sequence[str]) -> int:
     hadoop = Cluster.running(FOLDER)
     if hadoop is None or not arguments:
@@ -89,7 +96,7 @@ def _run(arguments: Sequence[str]) -> int:
     return done.returncode
 
 
-_WORDS = {"gather": _gather, "lock": _lock, "up": _up, "down": _down}
+_WORDS = {"gather": _gather, "lock": _lock, "up": _up, "down": _down, "url": _url}
 
 if __name__ == "__main__":
     sys.exit(main())

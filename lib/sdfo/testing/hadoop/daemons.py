@@ -91,7 +91,8 @@ class Home:
     def write_commands(self) -> None:
         """`bin/hadoop WORD ARGUMENTS…`, as whoever has Hadoop has it; `hdfs` and `yarn` are the same. And mrjob.conf."""
         command = shlex.join(self.java("@CLASS")).replace("@CLASS", '"$class" "$@"')
-        cases = "".join(f"    {word}) class={name} ;;\n" for word, name in CLASSES.items())
+        lead = {"application": ' set -- application "$@" ;'}  # as in `java`
+        cases = "".join(f"    {word}) class={name} ;{lead.get(word, '')};\n" for word, name in CLASSES.items())
         script = f"#!/bin/sh\nword=$1\nshift\ncase $word in\n{cases}    *) class=$word ;;\nesac\nexec {command}\n"
         (self.folder / "bin").mkdir(exist_ok=True)
         for name in ("hadoop", "hdfs", "yarn"):
