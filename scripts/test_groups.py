@@ -15,6 +15,7 @@ GROUPS = {
     "unit": "not night and not airflow and not hadoop and not long",
     "night": "night and not airflow and not hadoop and not long",
     "airflow": "airflow and not hadoop and not long",
+    "hadoop": "hadoop and not long",
 }
 NO_TESTS = 5  # pytest's exit code when nothing was collected
 REPORTS = Path("build/tests")

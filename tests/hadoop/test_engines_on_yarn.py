@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pyspark
 import pytest
 
 from sdfo.nightly import hadoop, shipment
@@ -23,7 +22,8 @@ from sdfo.testing.hadoop.cluster import Cluster
 pytestmark = pytest.mark.hadoop
 
 ROOT = Path(__file__).parents[2]
-SUBMIT = Path(pyspark.__file__).parent / "bin" / "spark-submit"
+SUBMIT = ROOT / "scripts" / "spark-submit"
+NIGHT = (sys.executable, "-m", "sdfo.cli", "night", "--run", "r1", "--engine", "spark")
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_jobs_are_submitted_in_both_modes(archive: Archive, expected, on_yarn: C
 
 
 def _submit(archive: Archive, *words: object) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "SDFO_CONF": str(archive.toml), "PYSPARK_DRIVER_PYTHON": sys.executable}
+    env = {**os.environ, "SDFO_CONF": str(archive.toml)}
     done = subprocess.run([SUBMIT, *map(str, words)], env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return done
@@ -160,7 +160,7 @@ def test_software_is_shipped_once(archive: Archive) -> None:
 @pytest.mark.long
 def test_a_killed_executor(archive: Archive, expected, on_yarn: Cluster) -> None:
     """kill -9 of one of two while attempts are written: Spark makes another, the night is good, the files are the same."""
-    night = _Process(archive, "night", "--run", "r1", "--engine", "spark")
+    night = _Process(archive, *NIGHT)
     night.until(lambda: bool(list(archive.place().store.list("attempts"))))
     os.kill(next(_executors(on_yarn)), signal.SIGKILL)
     assert night.wait() == 0
@@ -170,13 +170,30 @@ def test_a_killed_executor(archive: Archive, expected, on_yarn: Cluster) -> None
 @pytest.mark.long
 def test_a_killed_driver(archive: Archive, expected, on_yarn: Cluster) -> None:
     """kill -9 of the driver: YARN ends the containers; the same run goes on at once and is good."""
-    night = _Process(archive, "night", "--run", "r1", "--engine", "spark")
+    night = _Process(archive, *NIGHT)
     night.until(lambda: bool(list(archive.place().store.list("attempts"))))
     night.kill()
     assert archive.sdfo("night", "--run", "r1", "--engine", "spark").returncode == 0
     assert archive.parts() == expected
+    _await(lambda: not list(_executors(on_yarn)))
+
+
+@pytest.mark.long
+def test_a_task_killed_by_airflow(archive: Archive, expected, on_yarn: Cluster) -> None:
+    """SparkSubmitOperator.on_kill: SIGKILL for spark-submit alone. Driver and containers end; the step may be cleared."""
+    assert archive.sdfo("scan", "--run", "r1").returncode == 0
+    convert = _Process(archive, SUBMIT, "--master", "yarn", ROOT / "jobs" / "convert_exams.py", "--run", "r1")
+    convert.until(lambda: bool(list(archive.place().store.list("attempts"))))
+    convert.kill_first()
+    _await(lambda: not list(_executors(on_yarn)))
+    _await(lambda: not convert.group())
+    assert archive.sdfo("night", "--run", "r1", "--engine", "local").returncode == 0
+    assert archive.parts() == expected
+
+
+def _await(ready: Callable[[], bool]) -> None:
     until = time.monotonic() + 60
-    while list(_executors(on_yarn)):
+    while not ready():
         assert time.monotonic() < until
         time.sleep(0.2)
 
@@ -184,12 +201,13 @@ def test_a_killed_driver(archive: Archive, expected, on_yarn: Cluster) -> None:
 class _Process:
     """A command that goes on while the test looks."""
 
-    def __init__(self, archive: Archive, *words: str) -> None:
-        command = [sys.executable, "-m", "sdfo.cli", "--conf", str(archive.toml), *words]
-        log = archive.folder / "process.log"
-        with log.open("wb") as out:
-            self._process = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True)
-        self._log = log
+    def __init__(self, archive: Archive, *command: object) -> None:
+        self._log = archive.folder / "process.log"
+        env = {**os.environ, "SDFO_CONF": str(archive.toml)}
+        with self._log.open("wb") as out:
+            self._process = subprocess.Popen(
+                [*map(str, command)], env=env, stdout=out, stderr=out, start_new_session=True
+            )
 
     def until(self, ready: Callable[[], bool]) -> None:
         while not ready():
@@ -200,6 +218,22 @@ class _Process:
         """The whole group: the JVM of the driver too."""
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+    def kill_first(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def group(self) -> list[int]:
+        """Who of its process group still lives."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[2]) == self._process.pid and fields[0] != "Z":
+                found.append(int(entry.name))
+        return found
 
     def wait(self) -> int:
         return self._process.wait()

@@ -52,6 +52,7 @@ def cluster(settings: Settings, folder: Path) -> Path:
         )
     told, file = folder / "settings.json", folder / "spark-cluster.conf"
     data = settings.public() | {"catalog": {"url": settings.catalog.url}}
+    told.touch(mode=0o600)
     told.write_text(json.dumps(data))
     found = {
         "spark.master": "yarn",
