@@ -30,9 +30,6 @@ JAVA_HOME ?= $(firstword $(wildcard /usr/lib/jvm/java-17-openjdk-*))
 ifneq ($(JAVA_HOME),)
 export JAVA_HOME
 endif
-# whatever starts Spark from here stays on this machine
-export SPARK_LOCAL_IP ?= 127.0.0.1
-
 .PHONY: help
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

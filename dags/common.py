@@ -11,7 +11,7 @@ Read from the environment of Airflow's processes (all optional):
     HADOOP_CONF_DIR       Hadoop's own settings, where there is a cluster
     JAVA_HOME             a Java 17; default: the `java` that spark-submit finds
     SPARK_LOCAL_IP        address that Spark listens on; default: 127.0.0.1 where it runs on this machine alone
-    SDFO_SPARK_PROPERTIES the file that `sdfo ship --submit` wrote, where drivers shall run in containers too
+    SDFO_DRIVER           `cluster` where the drivers of Spark jobs shall run in YARN's containers too
     SDFO_RETRIES, SDFO_RETRY_SECONDS      how often a failed step is repeated (2), and after how long (600)
 """
 
@@ -23,7 +23,7 @@ from typing import Any
 
 HOME = Path(os.environ.get("SDFO_HOME") or Path(__file__).resolve().parents[1]).absolute()
 VENV = HOME / ".venv"
-SPARK_PROPERTIES = os.environ.get("SDFO_SPARK_PROPERTIES")
+IN_CONTAINER = os.environ.get("SDFO_DRIVER") == "cluster"
 
 
 def _absolute(path: str | os.PathLike[str]) -> str:
@@ -50,7 +50,7 @@ def env() -> dict[str, str]:
 
 def run() -> list[str]:
     """The arguments of a Spark job. One whose driver runs in a container finds its settings there."""
-    return ["--run", "{{ run_id }}", *([] if SPARK_PROPERTIES else ["--conf", CONF])]
+    return ["--run", "{{ run_id }}", *([] if IN_CONTAINER else ["--conf", CONF])]
 
 
 def sdfo(words: str) -> str:
@@ -84,7 +84,7 @@ def default_args() -> dict[str, Any]:
         "name": "{{ task.task_id }} {{ run_id }}",
         "conf": {"spark.log.level": "WARN"},
         "spark_binary": str(HOME / "scripts" / "spark-submit"),
-        "properties_file": SPARK_PROPERTIES,
+        "deploy_mode": "cluster" if IN_CONTAINER else None,  # else as the connection says
         # Nothing is resumed, on YARN neither (that would be durable with yarn_track_via_rm_api): the driver holds the
         # lease, and runs in the task itself, which thereby has its log, its exit code and its end when it is killed.
         # A repeated submission fences the one before it, leaves out what that one wrote, and converges.

@@ -281,11 +281,14 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     for tier in ("hdfs", "nearline", "tape"):
         section = getattr(settings, tier)
         change[tier] = section.model_copy(update={"root": _store_url(section.root, folder)})
+    if settings.hdfs.software:
+        software = _store_url(settings.hdfs.software, folder)
+        change["hdfs"] = change["hdfs"].model_copy(update={"software": software})
     return settings.model_copy(update=change)
 
 
 def _store_url(root: str, folder: Path) -> str:
-    return root if urlsplit(root).scheme else (folder / root).resolve().as_uri()
+    return root.rstrip("/") if urlsplit(root).scheme else (folder / root).resolve().as_uri()
 
 
 def _catalog_url(url: str, folder: Path) -> str:

@@ -73,6 +73,7 @@ def test_every_row_is_printed(tmp_path: Path) -> None:
 
 
 @pytest.mark.hadoop
+@pytest.mark.long
 def test_every_row_on_hadoop_is_printed(tmp_path: Path) -> None:
     """The same of the groups that start a cluster, which is gone after it with all it stored."""
     _run(tmp_path, ON_HADOOP, HADOOP_ROWS)

@@ -165,9 +165,9 @@ def test_paths_are_absolute_and_there() -> None:
 
 
 def test_a_job_is_told_its_settings_where_its_driver_runs() -> None:
-    """By path in a driver of this host; a driver in a container has its own, which the properties file names."""
+    """By path in a driver of this host; a driver in a container has its own."""
     assert arguments()[2:] == ["--conf", str(ROOT / "conf" / "embedded.toml")]
-    assert arguments(SDFO_SPARK_PROPERTIES="/some/spark-cluster.conf")[2:] == []
+    assert arguments(SDFO_DRIVER="cluster")[2:] == []
 
 
 def arguments(**variables: str) -> list[str]:

@@ -46,6 +46,10 @@ def on_yarn(yarn: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
         "spark.yarn.am.memory": "384m",
         "spark.driver.memory": "512m",
         "spark.yarn.jars": f"local:{Path(pyspark.__file__).parent}/jars/*",  # all nodes are this machine
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.executorEnv.SPARK_LOCAL_IP": "127.0.0.1",
+        "spark.yarn.appMasterEnv.SPARK_LOCAL_IP": "127.0.0.1",
     }
     variables = {
         "HDFS__ROOT": f"{yarn.url}/yarn/{secrets.token_hex(6)}",

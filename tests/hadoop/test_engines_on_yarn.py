@@ -62,15 +62,13 @@ def test_the_same_files_as_on_local_disk(archive: Archive, expected, engine: str
     assert not [name for name in ("ct-ge", "mr-mprage") if name in night.stderr]
 
 
-def test_jobs_are_submitted_in_both_modes(archive: Archive, expected, on_yarn: Cluster, tmp_path: Path) -> None:
+def test_jobs_are_submitted_in_both_modes(archive: Archive, expected, on_yarn: Cluster) -> None:
     """`spark-submit --master yarn` with a driver here, and one in a container: the steps of one run."""
     assert archive.sdfo("scan", "--run", "r1").returncode == 0
     convert = _submit(archive, "--master", "yarn", ROOT / "jobs" / "convert_exams.py", "--run", "r1")
     assert json.loads(convert.stdout.splitlines()[-1])["parts"] == 3
-    shipped = archive.sdfo("ship", "--submit", str(tmp_path))
-    assert shipped.returncode == 0, shipped.stderr
-    properties = json.loads(shipped.stdout)["properties"]
-    _submit(archive, "--properties-file", properties, ROOT / "jobs" / "verify_exams.py", "--run", "r1")
+    cluster_mode = ("--master", "yarn", "--deploy-mode", "cluster")
+    _submit(archive, *cluster_mode, ROOT / "jobs" / "verify_exams.py", "--run", "r1")
     verify = archive.place().catalog.steps("r1")["verify"].report
     assert (verify["whole"], verify["ran_by"]) == (3, f"spark {_last_application(on_yarn)}")
     publish = archive.sdfo("publish", "--run", "r1")
@@ -189,6 +187,64 @@ def test_a_task_killed_by_airflow(archive: Archive, expected, on_yarn: Cluster) 
     _await(lambda: not convert.group())
     assert archive.sdfo("night", "--run", "r1", "--engine", "local").returncode == 0
     assert archive.parts() == expected
+
+
+@pytest.mark.long
+def test_an_exam_that_kills_its_executors(archive: Archive, expected, on_yarn: Cluster, monkeypatch) -> None:
+    """Spark gives up the job; one by one the others come through, and that exam alone is set aside."""
+    properties = json.loads(os.environ["SDFO__SPARK__PROPERTIES"]) | {
+        "spark.executorEnv.SDFO_CRASH_AT": f"convert.attempt-open@{_study(expected)}"
+    }
+    monkeypatch.setenv("SDFO__SPARK__PROPERTIES", json.dumps(properties))
+    night = archive.sdfo("night", "--run", "r1", "--engine", "spark")
+    assert night.returncode == 3, night.stderr
+    assert len(archive.parts()) == 2
+    (entry,) = archive.place().catalog.quarantine()
+    assert entry.kind == "engine"
+
+
+@pytest.mark.long
+def test_an_application_that_is_killed(archive: Archive, expected, on_yarn: Cluster) -> None:
+    """`yarn application -kill` in the middle: another application does the work; no exam is blamed."""
+    night = _Process(archive, *NIGHT)
+    night.until(lambda: bool(list(archive.place().store.list("attempts"))))
+    on_yarn.home.run("application", "-kill", _last_application(on_yarn))
+    assert night.wait() == 0
+    assert archive.parts() == expected
+    assert archive.place().catalog.quarantine() == []
+
+
+@pytest.mark.long
+def test_sparks_own_jars_are_shipped_too(archive: Archive, on_yarn: Cluster, monkeypatch) -> None:
+    """Where the settings name none: once a version, as an archive that YARN unpacks."""
+    properties = json.loads(os.environ["SDFO__SPARK__PROPERTIES"])
+    del properties["spark.yarn.jars"]
+    monkeypatch.setenv("SDFO__SPARK__PROPERTIES", json.dumps(properties))
+    command = [sys.executable, "-c", _BY_SPARK, str(archive.toml)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    hdfs = archive.settings().hdfs
+    assert [f for f in shipment.open_store(hdfs.software, hdfs).list() if f.path.startswith("spark-")]
+
+
+@pytest.mark.long
+def test_mrjob_without_a_cluster(archive: Archive, on_yarn: Cluster, tmp_path: Path, monkeypatch) -> None:
+    """No job began: the step ends with its cause, no exam is tried one by one, and no name is left on HDFS."""
+    broken = json.loads((on_yarn.home.folder / "mrjob.conf").read_text())
+    broken["runners"]["hadoop"]["hadoop_streaming_jar"] = str(tmp_path / "none.jar")
+    (tmp_path / "mrjob.conf").write_text(json.dumps(broken))
+    monkeypatch.setenv("SDFO__MRJOB__CONF", str(tmp_path / "mrjob.conf"))
+    began = time.monotonic()
+    night = archive.sdfo("night", "--run", "r1", "--engine", "mrjob")
+    assert night.returncode == 1
+    assert "no job began" in night.stdout
+    assert time.monotonic() - began < 60
+    assert archive.place().catalog.quarantine() == []
+    assert not [file for file in archive.place().store.list("runs/r1") if "mrjob-" in file.path]
+
+
+def _study(expected: dict[str, str]) -> str:
+    return sorted(expected)[0].rpartition("/")[2].rpartition("-")[0]
 
 
 def _await(ready: Callable[[], bool]) -> None:

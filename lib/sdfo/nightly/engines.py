@@ -12,6 +12,9 @@ from sdfo.errors import EngineError, SettingsError
 from sdfo.model import ExamOutcome, ExamTask, Fate, PartOutcome
 from sdfo.nightly.job import Job, Verdict, set_aside
 
+_ENOUGH = 5
+"""Exams that fail one by one before any came through, after which it is the engine that is to blame."""
+
 A = TypeVar("A")
 T = TypeVar("T")
 
@@ -84,21 +87,25 @@ def verify_all(engine: Engine, job: Job, parts: Sequence[PartOutcome], progress:
 def _one_by_one(
     run: Callable[[Sequence[A]], list[T]], items: Sequence[A], dead: Callable[[A, EngineError], T], progress: Progress
 ) -> list[T]:
-    found = list[T]()
+    found, alive = list[T](), False
     for item in items:
-        found.append(_alone(run, item, dead))
+        try:
+            found.append(_alone(run, item))
+            alive = True
+        except EngineError as error:
+            found.append(dead(item, error))
+            if not alive and len(found) == _ENOUGH:
+                raise
         progress(len(found), len(items), "one by one")
     return found
 
 
-def _alone(run: Callable[[Sequence[A]], list[T]], item: A, dead: Callable[[A, EngineError], T]) -> T:
+def _alone(run: Callable[[Sequence[A]], list[T]], item: A) -> T:
     """Twice if it must be: a machine may also fail by chance."""
-    for _ in range(2):
-        try:
-            return run([item])[0]
-        except EngineError as error:
-            last = error
-    return dead(item, last)
+    try:
+        return run([item])[0]
+    except EngineError:
+        return run([item])[0]
 
 
 def _refused(part: PartOutcome, error: EngineError) -> Verdict:

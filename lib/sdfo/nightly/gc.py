@@ -1,4 +1,4 @@
-"""gc: attempts that nobody will publish any more.
+"""gc: attempts that nobody will publish any more, and mrjob's files of jobs that were killed.
 
 An attempt is garbage when its run holds no lease and its folder is older than a day; what an unknown outcome left at a
 part's final name is never touched here.
@@ -31,7 +31,7 @@ class GcReport:
 def gc(place: Place, *, dry_run: bool = False, keep_seconds: float = KEEP_SECONDS) -> GcReport:
     """Remove old attempts, or count them."""
     garbage = list(_garbage(place, keep_seconds))
-    kept = sum(1 for _ in place.store.list("attempts")) - len(garbage)
+    kept = sum(1 for _ in _all(place)) - len(garbage)
     for stat in () if dry_run else garbage:
         place.store.delete(stat.path)
     return GcReport(dry_run, len(garbage), sum(stat.size for stat in garbage), kept)
@@ -39,8 +39,14 @@ def gc(place: Place, *, dry_run: bool = False, keep_seconds: float = KEEP_SECOND
 
 def _garbage(place: Place, keep_seconds: float) -> Iterator[Stat]:
     holder = place.catalog.lease_holder(ARCHIVE)
-    for stat in place.store.list("attempts"):
+    for stat in _all(place):
         run = stat.path.split("/")[1]
         old = time.time() - stat.modified > keep_seconds
         if old and (holder is None or holder.run != run):
             yield stat
+
+
+def _all(place: Place) -> Iterator[Stat]:
+    """Attempts, and what a job of mrjob that was killed left of its input and output."""
+    yield from place.store.list("attempts")
+    yield from (stat for stat in place.store.list("runs") if "/mrjob-" in stat.path)

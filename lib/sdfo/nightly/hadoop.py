@@ -41,6 +41,7 @@ def options(tasks: Sequence[ExamTask], archives: Sequence[str]) -> list[str]:
         "mapreduce.reduce.speculative": "false",  # two tasks must not write one exam
         "mapreduce.map.maxattempts": 2,
         "mapreduce.reduce.maxattempts": 2,  # then exam by exam, which names the one that kills
+        "mapreduce.job.encrypted-intermediate-data": "true",  # descriptions on a node's disk and in the shuffle hold names
     }
     words = ["-r", "hadoop", "--no-cat-output", "--no-read-logs", "--cleanup-on-failure", "ALL"]
     words += ["--task-python-bin", shipment.PYTHON, "--archives", ",".join(archives), "--files", ",".join(_sites())]
@@ -70,6 +71,12 @@ def _environ() -> dict[str, str]:
 def jobs(said: str) -> list[str]:
     """The ids of the jobs that mrjob ran, out of what it said."""
     return list(dict.fromkeys(_JOB.findall(said)))
+
+
+def cause(said: str) -> str:
+    """The line that names an exception, out of what mrjob said where nothing of it began to read a file."""
+    lines = [line.strip() for line in said.splitlines() if "Exception" in line or "Error" in line]
+    return lines[-1][:300] if lines else "mrjob does not say why"
 
 
 @contextmanager

@@ -45,7 +45,9 @@ class Job:
     san: str
 
     def to_json(self) -> str:
-        return json.dumps({"settings": self.settings.public(), "run": self.run, "san": self.san})
+        """Without where engines run: a worker starts none, and Spark's properties may hold a secret."""
+        settings = self.settings.public() | {"spark": {}, "mrjob": {}}
+        return json.dumps({"settings": settings, "run": self.run, "san": self.san})
 
     @classmethod
     def from_json(cls, text: str) -> Self:

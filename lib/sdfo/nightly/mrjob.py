@@ -19,7 +19,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from sdfo.conf import Mrjob, Settings
 from sdfo.converter import Problem
-from sdfo.errors import EngineError
+from sdfo.errors import EngineError, NoEngine
 from sdfo.model import Description, ExamOutcome, ExamTask, PartOutcome
 from sdfo.nightly import hadoop, shipment
 from sdfo.nightly.engines import Progress, silent
@@ -104,11 +104,11 @@ class MrjobEngine:
         store, root = work.job.store(), work.job.settings.hdfs.root
         folder = f"runs/{work.job.run}/mrjob-{secrets.token_hex(8)}"
         told, lines = f"{folder}/work.json", f"{folder}/files.txt"
-        store.put(told, work.dump())
-        store.put(lines, "".join(work.lines()).encode())
         options = hadoop.options(work.tasks, shipment.ship(work.job.settings.hdfs).archives)
         options += ["--work", f"{root}/{told}", "--output-dir", f"{root}/{folder}/out", f"{root}/{lines}"]
         try:
+            store.put(told, work.dump())
+            store.put(lines, "".join(work.lines()).encode())
             with tempfile.TemporaryDirectory(prefix="sdfo-mrjob-") as local:
                 self._done_on_hadoop(self._run(options, local, subprocess.PIPE))
             return "".join(store.read_all(file.path).decode() for file in store.list(f"{folder}/out"))
@@ -118,14 +118,13 @@ class MrjobEngine:
 
     def _done_on_hadoop(self, done: subprocess.CompletedProcess[str]) -> None:
         jobs = hadoop.jobs(done.stderr)
-        self.ran = " ".join(["mrjob", *jobs])
-        if done.returncode != 0:
-            logs = (
-                f"yarn logs -applicationId {jobs[-1].replace('job', 'application', 1)}"
-                if jobs
-                else "sdfo doctor --cluster"
-            )
-            raise EngineError("the mrjob job failed", expected=0, found=done.returncode, next_command=logs)
+        self.ran = " ".join([self.ran, *jobs])
+        if done.returncode == 0:
+            return
+        if not jobs:  # no exam is to blame
+            raise NoEngine(f"no job began: {hadoop.cause(done.stderr)}", next_command="sdfo doctor --cluster")
+        logs = f"yarn logs -applicationId {jobs[-1].replace('job', 'application', 1)}"
+        raise EngineError("the mrjob job failed", expected=0, found=done.returncode, next_command=logs)
 
     def _run(self, options: Sequence[str], folder: str, errors: int | None) -> subprocess.CompletedProcess[str]:
         settings = ["--conf-path", self.settings.conf] if self.settings.conf else ["--no-conf"]

@@ -29,8 +29,8 @@ from packaging.utils import canonicalize_name
 
 import sdfo
 from sdfo.conf import Hdfs
-from sdfo.errors import Exists, Missing, SettingsError
-from sdfo.stores import CHUNK, Sink, Store, open_store
+from sdfo.errors import Exists, Missing, SettingsError, StoreError
+from sdfo.stores import CHUNK, Sink, Store, anew, open_store
 
 ENV, CODE = "env", "code"
 """What they are called in a container."""
@@ -93,33 +93,57 @@ def put_once(store: Store, name: str, fill: Callable[[tarfile.TarFile], None]) -
     with suppress(Missing):
         store.stat(name)
         return
-    attempt = f"{name}.{secrets.token_hex(8)}.part"
-    with store.create(attempt) as sink:
-        _pack(sink, fill)
+    attempt = anew(store.write_retry_seconds, lambda: _attempt(store, name, fill))
     try:
         store.rename(attempt, name)
     except Exists:
         store.delete(attempt)
 
 
+def _attempt(store: Store, name: str, fill: Callable[[tarfile.TarFile], None]) -> str:
+    """A new file beside `name`; nothing is left behind where that fails."""
+    attempt = f"{name}.{secrets.token_hex(8)}.part"
+    try:
+        with store.create(attempt) as sink:
+            _pack(sink, fill)
+    except BaseException:
+        with suppress(StoreError):
+            store.delete(attempt)
+        raise
+    return attempt
+
+
 def library_path() -> str | None:
     """LD_LIBRARY_PATH in a container, where the interpreter is a small program before a shared library."""
-    return f"{ENV}/lib" if sysconfig.get_config_var("Py_ENABLE_SHARED") else None
+    return f"{ENV}/lib" if _library() else None
+
+
+def _interpreter() -> Path:
+    return Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+
+
+def _library() -> Path | None:
+    """The interpreter's shared library; None where it needs none (Debian's says it is shared, and is not)."""
+    name = sysconfig.get_config_var("INSTSONAME")
+    if not sysconfig.get_config_var("Py_ENABLE_SHARED") or name.encode() not in _interpreter().read_bytes():
+        return None
+    return Path(sysconfig.get_config_var("LIBDIR"), name)
 
 
 # ---- their names
 
 
 def _env_digest() -> str:
-    """Of the lock file, and of the packages that are taken from it."""
+    """Of the lock file; and of what it does not say: this interpreter, which packages are taken, and how it is packed."""
     try:
         lock = sha256(_LOCK.read_bytes()).hexdigest()[:16]
     except FileNotFoundError as error:
         raise SettingsError(
             "only a checkout with its lock file can be shipped to a cluster", next_command="git clone …, make setup"
         ) from error
-    packages = repr([(dist.name, dist.version) for dist in _distributions()])
-    return f"{lock}-{sha256(packages.encode()).hexdigest()[:8]}"
+    packages = [(dist.name, dist.version) for dist in _distributions()]
+    binaries = [sha256(at.read_bytes()).hexdigest() for at in (_interpreter(), _library(), Path(__file__)) if at]
+    return f"{lock}-{sha256(repr((packages, binaries)).encode()).hexdigest()[:8]}"
 
 
 def _code_digest() -> str:
@@ -165,10 +189,9 @@ def _fill_code(tar: tarfile.TarFile) -> None:
 
 def _fill_env(tar: tarfile.TarFile) -> None:
     """A prefix of its own: bin/, lib/ with the standard library, and the packages. Python finds it by where it lies."""
-    tar.add(Path(getattr(sys, "_base_executable", sys.executable)).resolve(), "bin/python3")
-    if sysconfig.get_config_var("Py_ENABLE_SHARED"):
-        name = sysconfig.get_config_var("INSTSONAME")
-        tar.add(Path(sysconfig.get_config_var("LIBDIR"), name).resolve(), f"lib/{name}")
+    tar.add(_interpreter(), "bin/python3")
+    if library := _library():
+        tar.add(library.resolve(), f"lib/{library.name}")
     tar.add(sysconfig.get_path("stdlib"), _LIB, filter=_of_use)
     # Debian's interpreter looks into dist-packages, all others into site-packages
     for folder in ("site-packages", "dist-packages"):

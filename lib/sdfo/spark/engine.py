@@ -69,21 +69,22 @@ class SparkEngine:
         return started
 
     def _config(self) -> _Properties:
-        """What has to be set before the context starts, and was not set when it was submitted."""
-        from sdfo.spark import yarn  # not at the top: executors import this module too
-
+        """What has to be set before the context starts, whatever Spark's own defaults on this host are."""
         if _SUBMITTED in os.environ:
             SparkContext._ensure_initialized()  # of pyspark's own: before it SparkConf is empty
-            given = dict(SparkConf().getAll())
-            on_yarn = given.get("spark.master") == "yarn" and yarn.ARCHIVES not in given
+            given = SparkConf()
+            if given.get("spark.submit.deployMode") == "cluster":
+                return {}  # spark/yarn.py wrote what it was submitted with
+            on_yarn = given.get("spark.master") == "yarn"
         else:
-            given = {}
             on_yarn = self.cluster is not None and self.cluster.spark.master == "yarn"
         if on_yarn and self.cluster is not None:
-            return _CONFIG | yarn.client(self.cluster) | given
+            from sdfo.spark import yarn  # not at the top: executors import this module too
+
+            return dict(yarn.client(self.cluster))
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else whatever python3 comes first on PATH
         if _SUBMITTED in os.environ:
-            return _CONFIG | given
+            return _CONFIG
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         return _CONFIG | _LOCAL | {"spark.master": f"local[{max(1, self.workers)}]"}
 
@@ -136,10 +137,21 @@ class SparkEngine:
         try:
             yield context
         except _ERRORS as error:
-            raise EngineError(f"the Spark job failed ({type(error).__name__})", next_command=self._logs()) from error
+            logs = self._logs()
+            if self._is_over(context):
+                self.close()  # the next job begins another application; or there is none, which is nobody's exam's fault
+            raise EngineError(f"the Spark job failed ({type(error).__name__})", next_command=logs) from error
         finally:
             over.set()
             telling.join()
+
+    @staticmethod
+    def _is_over(context: SparkContext) -> bool:
+        """Whether the application ended with its job: too many executors died, or somebody killed it."""
+        try:
+            return bool(context._jsc.sc().isStopped())
+        except _ERRORS:
+            return True
 
     def _logs(self) -> str | None:
         application = self.ran.partition(" ")[2]

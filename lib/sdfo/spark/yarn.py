@@ -18,6 +18,8 @@ from sdfo.stores.hdfs import site
 ARCHIVES = "spark.yarn.dist.archives"
 _CONTAINERS = ("spark.executorEnv.", "spark.yarn.appMasterEnv.")
 _SET = {
+    "spark.speculation": "false",  # two tasks must not write one exam
+    "spark.executor.maxNumFailures": "1000",  # an exam that kills executors is found, and must not end the application
     "spark.authenticate": "true",  # who does not know the application's secret, which YARN keeps, gets no connection
     "spark.network.crypto.enabled": "true",
     "spark.io.encryption.enabled": "true",  # descriptions that are spilled to a node's disk hold names
@@ -34,10 +36,15 @@ _JARS_GIVEN = {"spark.yarn.jars", "spark.yarn.archive"}
 
 def client(settings: Settings) -> dict[str, str]:
     """Properties for a driver in this process; its workers' interpreter too, which pyspark takes from the environment."""
+    address, one_machine = os.environ.get("SPARK_LOCAL_IP", ""), "spark.driver.host" in settings.spark.properties
+    if address.startswith("127.") and not one_machine:
+        raise SettingsError(
+            "Spark would listen on loopback, where executors on other nodes do not reach it",
+            found=f"SPARK_LOCAL_IP={address}",
+            next_command="unset SPARK_LOCAL_IP; or, if all of the cluster is this machine, set spark.driver.host too",
+        )
     os.environ["PYSPARK_PYTHON"] = shipment.PYTHON
-    found = {"spark.master": "yarn", "spark.submit.deployMode": "client"} | _properties(settings)
-    address = _loopback()
-    return found | ({"spark.driver.host": address, "spark.driver.bindAddress": address} if address else {})
+    return {"spark.master": "yarn", "spark.submit.deployMode": "client"} | _properties(settings)
 
 
 def cluster(settings: Settings, folder: Path) -> Path:
@@ -45,7 +52,8 @@ def cluster(settings: Settings, folder: Path) -> Path:
 
     The settings go along as a file that executors could read too: the catalog's password must not be in them.
     """
-    if make_url(settings.catalog.url).password is not None:
+    url = make_url(settings.catalog.url)
+    if url.password is not None or "password" in url.query:
         raise SettingsError(
             "in cluster mode settings travel to every container: the catalog's URL must have no password",
             next_command="put it into libpq's password file on the nodes, or submit in client mode",
@@ -85,10 +93,4 @@ def _environ() -> dict[str, str]:
         found["LD_LIBRARY_PATH"] = path
     if not site.site().kerberos:
         found["HADOOP_USER_NAME"] = site.user()
-    return found | ({"SPARK_LOCAL_IP": address} if (address := _loopback()) else {})
-
-
-def _loopback() -> str | None:
-    """SPARK_LOCAL_IP where all of the cluster is on this machine; elsewhere each node has an address of its own."""
-    address = os.environ.get("SPARK_LOCAL_IP", "")
-    return address if address == "localhost" or address.startswith("127.") else None
+    return found

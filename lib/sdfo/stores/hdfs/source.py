@@ -69,8 +69,8 @@ class HdfsSource(Source):
         read = self._next(batches, flow)
         while read is not None:
             pieces = read.result()
-            if read.overtaken:
-                flow = None  # somebody may still be waiting in it
+            if read.overtaken or wary():
+                flow = None  # somebody may still be waiting in it; or it was passed by, and would have to catch up
             read = self._next(batches, flow)
             yield from pieces
 
