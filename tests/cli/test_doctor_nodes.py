@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import sys
+
 from sdfo.cli.cluster import told
+from sdfo.conf import load
 from sdfo.spark.probe import Probe
-from sdfo.spark.seen import Seen
+from sdfo.spark.seen import Seen, look
 
 
 def _found(*seen: Seen) -> dict[str, tuple[bool, bool, str]]:
@@ -35,6 +40,30 @@ def test_one_bad_container_is_a_bad_node():
 def test_no_container_at_all():
     """Then nothing is proved: required, and not there."""
     assert _found()["Spark on YARN"][:2] == (False, True)
+
+
+def test_what_a_look_finds(site, monkeypatch):
+    """Here: the SAN and the store are well, and this interpreter was not shipped. Nothing is left in the store."""
+    san = site.json("init")["san"]
+    monkeypatch.setenv("NM_HOST", "one")
+    monkeypatch.chdir(site.folder)
+    settings = load(site.folder / "conf" / "site.toml")
+    seen = look(json.dumps(settings.public()), san)
+    assert (seen.node, seen.san, seen.hdfs) == ("one", "", "")
+    assert f"Python is {sys.prefix}" in seen.software
+    assert not [path for path in (site.hdfs / "attempts").rglob("*") if path.is_file()]
+
+
+def test_a_look_at_what_is_not_there(site, monkeypatch):
+    """An empty mount point, and a store that takes nothing: said by word, not raised; without a folder's name."""
+    san = site.json("init")["san"]
+    (site.san / ".sdfo-san").unlink()
+    shutil.rmtree(site.hdfs)
+    site.hdfs.write_text("no folder")
+    seen = look(json.dumps(load(site.folder / "conf" / "site.toml").public()), san)
+    assert "no id file" in seen.san
+    assert seen.hdfs
+    assert str(site.folder) not in seen.san + seen.hdfs
 
 
 def test_without_a_cluster(site):

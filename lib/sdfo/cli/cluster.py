@@ -25,15 +25,15 @@ _ELSEWHERE = "or on the SAN's host: sdfo night --engine local"
 
 
 def findings(place: Place) -> Iterator[Finding]:
-    """Settings, software, one Spark application over the nodes, and what mrjob would start."""
-    first = [_hadoop(place), asked("software", lambda: _software(place), "sdfo ship")]
-    yield from first
+    """Software, one Spark application over the nodes, and what mrjob would start."""
+    software = asked("software", lambda: _software(place), "sdfo ship")
+    yield software
     if place.settings.spark.master != "yarn":
         yield Finding("Spark on YARN", False, "not used: spark.master is local", required=False)
-    elif all(finding.ok for finding in first):
+    elif software.ok and hadoop(place).ok:
         yield from _nodes(place)
     else:
-        after = "sdfo doctor --cluster, then"
+        after = "sdfo doctor --cluster again, after that"
         yield Finding("Spark on YARN", False, "not tried before the above is there", after, required=False)
     if place.settings.mrjob.runner == "hadoop":
         yield asked("mrjob on Hadoop", lambda: _mrjob(place.settings.mrjob), "set mrjob.conf, or HADOOP_HOME")
@@ -41,7 +41,8 @@ def findings(place: Place) -> Iterator[Finding]:
         yield Finding("mrjob on Hadoop", False, "not used: mrjob.runner is local", required=False)
 
 
-def _hadoop(place: Place) -> Finding:
+def hadoop(place: Place) -> Finding:
+    """Hadoop's own settings: without them neither the store nor YARN is found."""
     folder = os.environ.get("HADOOP_CONF_DIR")
     if not folder:
         return Finding("Hadoop's settings", False, "HADOOP_CONF_DIR is not set", _EXPORT)

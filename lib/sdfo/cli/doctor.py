@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sdfo.cli import cluster as on_cluster
 from sdfo.cli.app import DEFAULT_CONF, Given, given
-from sdfo.cli.cluster import findings as on_cluster
 from sdfo.cli.finding import Finding, asked
 from sdfo.cli.settings import without_secrets
 from sdfo.cli.show import Answer, Table
@@ -67,6 +67,8 @@ def _findings(words: Given, cluster: bool) -> Iterator[Finding]:
     for look in (_java, _pyspark, _spark_home):
         yield replace(look(), required=spark)
     yield _airflow()
+    if cluster:
+        yield on_cluster.hadoop(place)
     for what, ask, after in (
         ("SAN", _san, "mount it; sdfo init if it is new"),
         ("HDFS store", _store, "sdfo init"),
@@ -74,7 +76,7 @@ def _findings(words: Given, cluster: bool) -> Iterator[Finding]:
     ):
         yield asked(what, partial(ask, place), after)
     if cluster:
-        yield from on_cluster(place)
+        yield from on_cluster.findings(place)
 
 
 def _java() -> Finding:

@@ -107,7 +107,11 @@ def put_once(store: Store, name: str, fill: Callable[[tarfile.TarFile], None]) -
 
 def _software(shipment: Shipment, settings: Hdfs) -> Store:
     if not shipment.folder.startswith("hdfs:"):
-        raise SettingsError("containers take their software from HDFS: hdfs.root", found=shipment.folder)
+        raise SettingsError(
+            "containers take their software from HDFS: hdfs.root",
+            found=shipment.folder,
+            next_command="set hdfs.root to a URL, hdfs://…",
+        )
     return open_store(shipment.folder, settings)
 
 
