@@ -7,7 +7,9 @@ from datetime import time
 from pathlib import Path
 
 import pytest
+import yaml
 from pydantic import ValidationError
+from sqlalchemy.engine import make_url
 
 from sdfo.conf import Settings, from_public, load
 from sdfo.errors import SettingsError
@@ -210,3 +212,17 @@ def test_the_default_file_of_the_checkout() -> None:
     settings = load(checkout / "conf" / "embedded.toml")
     assert settings.san.root == str(checkout / "var" / "san")
     assert settings.hdfs.root == (checkout / "var" / "hdfs").as_uri()
+
+
+def test_the_file_for_a_cluster() -> None:
+    """conf/cluster.toml: HDFS, Spark and mrjob on YARN, PostgreSQL; mrjob's file is beside it; no secret in either."""
+    folder = Path(__file__).parents[1] / "conf"
+    settings = load(folder / "cluster.toml")
+    assert (settings.engine, settings.spark.master, settings.mrjob.runner) == ("spark", "yarn", "hadoop")
+    assert settings.hdfs.root.startswith("hdfs://")
+    assert Path(settings.san.root).is_absolute()
+    assert settings.mrjob.conf == str(folder / "mrjob.conf")
+    assert list(yaml.safe_load((folder / "mrjob.conf").read_text())["runners"]) == ["hadoop"]
+    url = make_url(settings.catalog.url)
+    assert (url.drivername, url.password) == ("postgresql+psycopg", None)
+    assert not [name for name in settings.spark.properties if "secret" in name or "password" in name]

@@ -57,3 +57,11 @@ def test_every_command_is_told_of() -> None:
     """No command that an operator would have to find by himself."""
     told = set(re.findall(r"sdfo ([a-z]+)", PAGE))
     assert set(get_command(app).commands) <= told  # type: ignore[attr-defined]
+
+
+def test_ten_commands_to_a_first_night_on_a_cluster() -> None:
+    """From a cluster to a night, with the proof before it."""
+    section = PAGE.partition("\n## On a Hadoop cluster\n")[2].partition("\n## ")[0]
+    shown = re.findall(r"^\$ (.+)$", section.partition("```console\n")[2].partition("```")[0], re.MULTILINE)
+    assert len(shown) == 10
+    assert shown[-3:] == ["sdfo ship", "sdfo doctor --cluster", "sdfo night"]

@@ -11,14 +11,17 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sdfo.cli import cluster as on_cluster
 from sdfo.cli.app import DEFAULT_CONF, Given, given
+from sdfo.cli.finding import Finding, asked
 from sdfo.cli.settings import without_secrets
 from sdfo.cli.show import Answer, Table
 from sdfo.errors import SdfoError
@@ -34,20 +37,15 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel="Care")(doctor)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. One that is not `required` does not change the exit code."""
-
-    what: str
-    ok: bool
-    found: str
-    next: str = ""
-    required: bool = True
-
-
-def doctor(ctx: typer.Context) -> Answer:
+def doctor(
+    ctx: typer.Context,
+    cluster: Annotated[
+        bool,
+        typer.Option("--cluster", help="Also what a Hadoop cluster and its nodes need: starts a Spark application."),
+    ] = False,
+) -> Answer:
     """Look at everything that a night needs. Exit 1 if something required is missing."""
-    findings = list(_findings(given(ctx)))
+    findings = list(_findings(given(ctx), cluster))
     well = all(finding.ok for finding in findings if finding.required)
     rows = [(_word(finding), finding.what, finding.found, "" if finding.ok else finding.next) for finding in findings]
     return Answer({"ok": well, "findings": findings}, [Table(("", "what", "found", "next"), rows)], 0 if well else 1)
@@ -57,7 +55,7 @@ def _word(finding: Finding) -> str:
     return "ok" if finding.ok else "NO" if finding.required else "–"
 
 
-def _findings(words: Given) -> Iterator[Finding]:
+def _findings(words: Given, cluster: bool) -> Iterator[Finding]:
     yield Finding("Python", sys.version_info[:2] == (3, 11), platform.python_version(), "make setup")
     try:
         place = words.place("doctor")
@@ -69,19 +67,16 @@ def _findings(words: Given) -> Iterator[Finding]:
     for look in (_java, _pyspark, _spark_home):
         yield replace(look(), required=spark)
     yield _airflow()
+    if cluster:
+        yield on_cluster.hadoop(place)
     for what, ask, after in (
         ("SAN", _san, "mount it; sdfo init if it is new"),
         ("HDFS store", _store, "sdfo init"),
         ("catalog", _catalog, "sdfo catalog upgrade"),
     ):
-        yield _asked(what, ask, place, after)
-
-
-def _asked(what: str, ask: Callable[[Place], str], place: Place, after: str) -> Finding:
-    try:
-        return Finding(what, True, ask(place))
-    except SdfoError as error:
-        return Finding(what, False, error.what, error.next_command or after)
+        yield asked(what, partial(ask, place), after)
+    if cluster:
+        yield from on_cluster.findings(place)
 
 
 def _java() -> Finding:

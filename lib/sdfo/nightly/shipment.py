@@ -80,18 +80,22 @@ def planned(settings: Hdfs) -> Shipment:
 def ship(settings: Hdfs) -> Shipment:
     """Put on HDFS what of it is not there yet. `SettingsError` where there is no HDFS."""
     shipment = planned(settings)
-    if not shipment.folder.startswith("hdfs:"):
-        raise SettingsError("containers take their software from HDFS: hdfs.root", found=shipment.folder)
-    store = open_store(shipment.folder, settings)
+    store = _software(shipment, settings)
     put_once(store, shipment.env, _fill_env)
     put_once(store, shipment.code, _fill_code)
     return shipment
 
 
+def missing(settings: Hdfs) -> list[str]:
+    """Names of what this host would ship and HDFS does not have. `SettingsError` where there is no HDFS."""
+    shipment = planned(settings)
+    store = _software(shipment, settings)
+    return [name for name in (shipment.env, shipment.code) if not _there(store, name)]
+
+
 def put_once(store: Store, name: str, fill: Callable[[tarfile.TarFile], None]) -> None:
     """A .tar.gz under a name that says what is in it, unless it is there; who comes second throws away its own."""
-    with suppress(Missing):
-        store.stat(name)
+    if _there(store, name):
         return
     attempt = anew(store.write_retry_seconds, lambda: _attempt(store, name, fill))
     try:
@@ -111,6 +115,24 @@ def _attempt(store: Store, name: str, fill: Callable[[tarfile.TarFile], None]) -
             store.delete(attempt)
         raise
     return attempt
+
+
+def _software(shipment: Shipment, settings: Hdfs) -> Store:
+    if not shipment.folder.startswith("hdfs:"):
+        raise SettingsError(
+            "containers take their software from HDFS: hdfs.root",
+            found=shipment.folder,
+            next_command="set hdfs.root to a URL, hdfs://…",
+        )
+    return open_store(shipment.folder, settings)
+
+
+def _there(store: Store, name: str) -> bool:
+    try:
+        store.stat(name)
+    except Missing:
+        return False
+    return True
 
 
 def library_path() -> str | None:

@@ -90,7 +90,7 @@ class SparkEngine:
 
     def convert(self, job: Job, tasks: Sequence[ExamTask], progress: Progress = silent) -> list[ExamOutcome]:
         files = [(exam, number) for exam, task in enumerate(tasks) for number in range(len(task.files))]
-        with self._running(progress, len(tasks), "exams") as context:
+        with self.running(progress, len(tasks), "exams") as context:
             told, shared = job.to_json(), context.broadcast(tuple(tasks))
 
             def describe(places: Iterable[tuple[int, int]]) -> Iterator[tuple[int, Description | Problem | Halt]]:
@@ -112,14 +112,14 @@ class SparkEngine:
 
     def verify(self, job: Job, parts: Sequence[PartOutcome], progress: Progress = silent) -> list[Verdict]:
         told = job.to_json()
-        with self._running(progress, len(parts), "parts") as context:
+        with self.running(progress, len(parts), "parts") as context:
             rows = context.parallelize(parts, len(parts))
             found = rows.map(lambda part: check_part(_job(told), part)).collect()
         progress(len(found), len(parts), "parts")
         return answers(found)
 
     @contextmanager
-    def _running(self, progress: Progress, total: int, what: str) -> Iterator[SparkContext]:
+    def running(self, progress: Progress, total: int, what: str) -> Iterator[SparkContext]:
         """For a Spark job: its errors are `EngineError`, and every second what share of its tasks is done is told."""
         context, over = self.session.sparkContext, threading.Event()
 

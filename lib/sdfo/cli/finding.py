@@ -1,0 +1,27 @@
+"""What `doctor` says of one thing that it looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sdfo.errors import SdfoError
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One that is not `required` does not change the exit code."""
+
+    what: str
+    ok: bool
+    found: str
+    next: str = ""
+    required: bool = True
+
+
+def asked(what: str, ask: Callable[[], str], after: str) -> Finding:
+    """What `ask` found; or its error, with the command that it names, else `after`."""
+    try:
+        return Finding(what, True, ask())
+    except SdfoError as error:
+        return Finding(what, False, error.what, error.next_command or after)
