@@ -47,6 +47,7 @@ def _running(cluster: Cluster) -> str:
     return str(nodes[0]["nodeHostName"])
 
 
+@pytest.mark.long
 def test_a_node_with_another_san(archive: Archive, tmp_path: Path) -> None:
     """The node is told, with where to mount the SAN and the other way; exit 1."""
     other = tmp_path / "other"

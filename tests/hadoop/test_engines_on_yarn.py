@@ -115,6 +115,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.long  # within make test `doctor --cluster` proves the same
 def test_spark_runs_what_was_shipped(archive: Archive, on_yarn: Cluster) -> None:
     """In an executor interpreter, library, packages and code lie inside the container's folder."""
     command = [sys.executable, "-c", _BY_SPARK, str(archive.toml)]
@@ -196,6 +197,7 @@ def test_an_exam_that_kills_its_executors(archive: Archive, expected, on_yarn: C
         "spark.executorEnv.SDFO_CRASH_AT": f"convert.attempt-open@{_study(expected)}"
     }
     monkeypatch.setenv("SDFO__SPARK__PROPERTIES", json.dumps(properties))
+    monkeypatch.setenv("SDFO__LIMITS__SAME_ERROR", "1")  # an exam is many of these files: else a fuse
     night = archive.sdfo("night", "--run", "r1", "--engine", "spark")
     assert night.returncode == 3, night.stderr
     assert len(archive.parts()) == 2
