@@ -55,6 +55,7 @@ def active_first(standby_first: HaCluster) -> HaCluster:
     return standby_first
 
 
+@pytest.mark.long
 class TestNameService(WriteContract, ReadContract):
     """The contract's basics by hdfs://archive, the NameNode on standby listed first."""
 
