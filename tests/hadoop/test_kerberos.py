@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import subprocess
@@ -159,7 +160,7 @@ def test_a_token_in_the_containers(archive: Archive, local, hadoop: SecureCluste
 
 
 def _submitted(archive: Archive, hadoop: SecureCluster, step: str, run: str) -> subprocess.CompletedProcess[str]:
-    """jobs/convert_exams.py on YARN, in client mode, with this machine's own Python and jars."""
+    """A job on YARN, in client mode, with what is shipped and this machine's own jars."""
     java = f"-Djava.security.krb5.conf={hadoop.kdc.conf}"
     settings = {
         "spark.yarn.jars": f"local:{SPARK}/jars/*",
@@ -170,21 +171,19 @@ def _submitted(archive: Archive, hadoop: SecureCluster, step: str, run: str) -> 
         "spark.yarn.appMasterEnv.SPARK_LOCAL_IP": "127.0.0.1",
         "spark.executorEnv.SPARK_LOCAL_IP": "127.0.0.1",
         "spark.executorEnv.KRB5CCNAME": "/nowhere/cache",
-        "spark.python.unix.domain.socket.dir": "/tmp",  # a path in a container is longer than the 107 bytes of a socket's
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
         "spark.executor.instances": "1",
         "spark.executor.memory": "512m",
         "spark.yarn.am.memory": "512m",
-        "spark.ui.enabled": "false",
     }
-    words = [word for name, value in settings.items() for word in ("--conf", f"{name}={value}")]
     environ = {
         **os.environ,
-        "SPARK_HOME": str(SPARK),
+        "SDFO__SPARK__PROPERTIES": json.dumps(settings),
         "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_SUBMIT_OPTS": java,
-        "PYSPARK_PYTHON": sys.executable,
     }
-    command = [str(SPARK / "bin" / "spark-submit"), "--master", "yarn", *words, str(ROOT / "jobs" / f"{step}_exams.py")]
+    command = [str(ROOT / "scripts" / "spark-submit"), "--master", "yarn", str(ROOT / "jobs" / f"{step}_exams.py")]
     return subprocess.run(
         [*command, "--run", run, "--conf", str(archive.toml)], env=environ, capture_output=True, text=True
     )
