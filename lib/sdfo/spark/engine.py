@@ -61,7 +61,8 @@ class SparkEngine:
     @cached_property
     def session(self) -> SparkSession:
         try:
-            started = SparkSession.builder.appName("sdfo").config(map=self._config()).getOrCreate()
+            builder = SparkSession.builder if _SUBMITTED in os.environ else SparkSession.builder.appName("sdfo")
+            started = builder.config(map=self._config()).getOrCreate()
         except _ERRORS as error:
             raise NoEngine(f"Spark did not start: {_first_line(error)}", next_command="sdfo doctor") from error
         _hide(started.sparkContext)
