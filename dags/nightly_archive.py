@@ -21,7 +21,9 @@ and `HADOOP_CONF_DIR` in Airflow's environment).
 | good_night | nothing; it is green when both publish and report are | see the red one |
 
 **A task may be killed** (mark it failed): the driver is its child, and YARN ends its containers. The lease is free for the
-same run at once, for another after five minutes. **Any task may be cleared at any time**: each step may be repeated and ends with the same bytes. By hand the same words do
+same run at once, for another after five minutes.
+
+**Any task may be cleared at any time**: each step may be repeated and ends with the same bytes. By hand the same words do
 it: `sdfo scan --run RUN_ID`, and so on. Of a run that a later one has overtaken, clear `scan` with downstream.
 
 **Exit codes.** 1 failed. 2 settings or words are wrong. 75 postponed: another run is at work, or HDFS is in safe mode or does

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator
 from mrjob.job import MRJob
 from mrjob.protocol import RawProtocol, RawValueProtocol
 
-from sdfo.nightly import hadoop
+from sdfo.nightly import streaming
 from sdfo.nightly.mrjob import Work
 
 
 class ConvertExams(MRJob):
     INTERNAL_PROTOCOL = RawProtocol
     OUTPUT_PROTOCOL = RawValueProtocol
-    HADOOP_INPUT_FORMAT = hadoop.INPUT
+    HADOOP_INPUT_FORMAT = streaming.INPUT
 
     def configure_args(self) -> None:
         super().configure_args()
@@ -26,12 +26,12 @@ class ConvertExams(MRJob):
         self.work = Work.load(self.options.work)
 
     def mapper(self, _: None, line: str) -> Iterator[tuple[str, str]]:
-        with hadoop.alive(self.set_status):
+        with streaming.alive(self.set_status):
             described = self.work.describe(line)
         yield described
 
     def reducer(self, exam: str, described: Iterable[str]) -> Iterator[tuple[None, str]]:
-        with hadoop.alive(self.set_status):
+        with streaming.alive(self.set_status):
             outcome = self.work.merge(exam, described)
         yield None, outcome
 

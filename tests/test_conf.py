@@ -226,3 +226,9 @@ def test_the_file_for_a_cluster() -> None:
     url = make_url(settings.catalog.url)
     assert (url.drivername, url.password) == ("postgresql+psycopg", None)
     assert not [name for name in settings.spark.properties if "secret" in name or "password" in name]
+
+
+def test_a_slash_at_the_end_of_a_url_is_none(file: Path) -> None:
+    """Paths are put behind it: of root and of software alike."""
+    settings = load(file, hdfs={"root": "hdfs://archive/sdfo/", "software": "hdfs://archive/sw//"})
+    assert (settings.hdfs.root, settings.hdfs.software) == ("hdfs://archive/sdfo", "hdfs://archive/sw")

@@ -203,6 +203,10 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
+    def of_a_worker(self) -> dict[str, Any]:
+        """`public` without where engines run: a worker starts none, and Spark's properties may hold a secret."""
+        return self.public() | {"spark": {}, "mrjob": {}}
+
     def public(self) -> dict[str, Any]:
         """Everything but secrets: what a job is given and `sdfo config` prints. Executors never get the catalog's URL."""
         shown = self.model_dump(mode="json")

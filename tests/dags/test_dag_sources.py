@@ -189,11 +189,13 @@ def test_spark_submit_is_the_pipelines(folder: str, tmp_path: Path) -> None:
     probe.parent.mkdir(parents=True)
     probe.write_text("#!/bin/sh\nenv\n")
     probe.chmod(0o755)
-    env = {"PATH": "/usr/bin:/bin", "SPARK_HOME": "/another/spark", "PYSPARK_PYTHON": "/another/python"}
+    others = {"SPARK_HOME": "/another/spark", "SPARK_CONF_DIR": "/another/conf", "PYSPARK_PYTHON": "/another/python"}
+    env = {"PATH": "/usr/bin:/bin"} | others
     command = ["bash", copy, "--master", connection["host"], "job.py"]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     found = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
     assert found["SPARK_HOME"] == str(home)
+    assert "SPARK_CONF_DIR" not in found
     assert found["PYSPARK_PYTHON"] == found["PYSPARK_DRIVER_PYTHON"] == str(tmp_path / ".venv/bin/python")
     assert found.get("SPARK_LOCAL_IP") == (None if connection["host"] == "yarn" else "127.0.0.1")
 

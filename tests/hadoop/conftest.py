@@ -11,8 +11,10 @@ import pyspark
 import pytest
 
 from sdfo.conf import Hdfs
-from sdfo.stores.hdfs import HdfsStore
+from sdfo.stores.hdfs import HdfsStore, reads
 from sdfo.testing.hadoop.cluster import Cluster, cluster
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -57,12 +59,21 @@ def on_yarn(yarn: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
         "SPARK__MASTER": "yarn",
         "SPARK__PROPERTIES": json.dumps(properties),
         "MRJOB__RUNNER": "hadoop",
-        "MRJOB__CONF": str(yarn.home.folder / "mrjob.conf"),
+        "MRJOB__CONF": str(ROOT / "conf" / "mrjob.conf"),
     }
     for name, value in variables.items():
         monkeypatch.setenv(f"SDFO__{name}", value)
     monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+    monkeypatch.setenv("HADOOP_HOME", str(yarn.home.folder))  # where mrjob looks for the command and the streaming jar
     return yarn
+
+
+@pytest.fixture
+def harmed(hadoop: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    """The cluster, mended afterwards. No test knows from an earlier one that nodes hang."""
+    monkeypatch.setattr(reads, "_wary_until", 0.0)
+    yield hadoop
+    hadoop.mend()
 
 
 @pytest.fixture

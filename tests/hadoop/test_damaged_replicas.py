@@ -8,15 +8,13 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-import pydicom
 import pytest
 
 from sdfo.client import Archive as Client
 from sdfo.errors import NotFound
 from sdfo.model import Tier
 from sdfo.stores.hdfs import HdfsStore
-from sdfo.testing.archive import Archive, new_archive
-from sdfo.testing.exams import make_exam
+from sdfo.testing.archive import Archive, images_off_the_san, new_archive
 from sdfo.testing.hadoop.cluster import Cluster
 
 pytestmark = pytest.mark.hadoop
@@ -64,23 +62,9 @@ def rot(hadoop: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
         patch.setenv("HADOOP_CONF_DIR", str(hadoop.conf))
         patch.setenv("SDFO__HDFS__ROOT", f"{hadoop.url}/rot/{secrets.token_hex(6)}")
         archive = new_archive(tmp_path_factory.mktemp("rot"))
-        images = _archived(archive)
+        images = images_off_the_san(archive, 1, IMAGES)
         patch.setenv("SDFO__HDFS__DEADLINE_SECONDS", "2")  # for what reads from here on
         yield Rot(archive, hadoop, images)
-
-
-def _archived(archive: Archive) -> dict[str, str]:
-    """An exam, archived and gone from the SAN: SHA-256 of each image by its SOP Instance UID."""
-    files = make_exam(archive.san / "exam", slices=IMAGES, modality="CT", seed=1, size=64)
-    images = {_sop(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
-    assert archive.night().good
-    archive.san.rename(archive.folder / "san-elsewhere")
-    archive.san.mkdir()
-    return images
-
-
-def _sop(file: Path) -> str:
-    return str(pydicom.dcmread(file, stop_before_pixels=True).SOPInstanceUID)
 
 
 def test_one_replica_is_damaged(rot: Rot) -> None:

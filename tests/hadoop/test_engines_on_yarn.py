@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from sdfo.nightly import hadoop, shipment
+from sdfo.nightly import shipment, streaming
 from sdfo.testing.archive import Archive, new_archive
 from sdfo.testing.hadoop.cluster import Cluster
 
@@ -128,9 +128,9 @@ def test_mrjob_runs_what_was_shipped(archive: Archive, on_yarn: Cluster, tmp_pat
     """The same in a streaming task."""
     (tmp_path / "where.py").write_text(_BY_MRJOB)
     (tmp_path / "line.txt").write_text("one\n")
-    words = hadoop.options([], shipment.ship(archive.settings().hdfs).archives)
+    words = streaming.options([], shipment.ship(archive.settings().hdfs).archives)
     words.remove("--no-cat-output")
-    command = [sys.executable, str(tmp_path / "where.py"), "-c", str(on_yarn.home.folder / "mrjob.conf"), *words]
+    command = [sys.executable, str(tmp_path / "where.py"), "-c", str(ROOT / "conf" / "mrjob.conf"), *words]
     done = subprocess.run([*command, str(tmp_path / "line.txt")], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     _inside(json.loads(done.stdout.split("\t")[1]), on_yarn)
@@ -217,6 +217,24 @@ def test_an_application_that_is_killed(archive: Archive, expected, on_yarn: Clus
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("engine", ["spark", "mrjob"])
+def test_safe_mode_before_an_engine_starts(archive: Archive, expected, on_yarn: Cluster, engine: str) -> None:
+    """YARN takes no job then: the step is postponed with its cause, exit 75, and goes on afterwards."""
+    assert archive.sdfo("scan", "--run", "r1").returncode == 0
+    shipment.ship(archive.settings().hdfs)
+    on_yarn.safe_mode(True)
+    try:
+        convert = archive.sdfo("convert", "--run", "r1", "--engine", engine)
+    finally:
+        on_yarn.safe_mode(False)
+    assert convert.returncode == 75, convert.stdout + convert.stderr
+    row = archive.place().catalog.steps("r1")["convert"]
+    assert (row.state, "safe mode" in row.report["error"]) == ("postponed", True)
+    assert archive.night("r1").good
+    assert archive.parts() == expected
+
+
+@pytest.mark.long
 def test_sparks_own_jars_are_shipped_too(archive: Archive, on_yarn: Cluster, monkeypatch) -> None:
     """Where the settings name none: once a version, as an archive that YARN unpacks."""
     properties = json.loads(os.environ["SDFO__SPARK__PROPERTIES"])
@@ -232,8 +250,7 @@ def test_sparks_own_jars_are_shipped_too(archive: Archive, on_yarn: Cluster, mon
 @pytest.mark.long
 def test_mrjob_without_a_cluster(archive: Archive, on_yarn: Cluster, tmp_path: Path, monkeypatch) -> None:
     """No job began: the step ends with its cause, no exam is tried one by one, and no name is left on HDFS."""
-    broken = json.loads((on_yarn.home.folder / "mrjob.conf").read_text())
-    broken["runners"]["hadoop"]["hadoop_streaming_jar"] = str(tmp_path / "none.jar")
+    broken = {"runners": {"hadoop": {"hadoop_streaming_jar": str(tmp_path / "none.jar")}}}
     (tmp_path / "mrjob.conf").write_text(json.dumps(broken))
     monkeypatch.setenv("SDFO__MRJOB__CONF", str(tmp_path / "mrjob.conf"))
     began = time.monotonic()

@@ -13,8 +13,7 @@ import pytest
 from sdfo.client import Archive as Client
 from sdfo.errors import Full
 from sdfo.stores.hdfs import HdfsStore
-from sdfo.testing.archive import Archive, new_archive
-from sdfo.testing.exams import make_exam
+from sdfo.testing.archive import Archive, fill, new_archive, parts_on_disk
 from sdfo.testing.hadoop.cluster import Cluster
 
 pytestmark = pytest.mark.hadoop
@@ -25,18 +24,9 @@ QUOTA = 3 * 1024 * 1024
 """Bytes of all replicas: room for some of the exams (300 kB each), and for a block of 1 MiB being written."""
 
 
-def _fill(san: Path, first: int = 0) -> None:
-    for seed in range(first, EXAMS):
-        make_exam(san / f"exam{seed}", slices=2, modality="CT", seed=seed, size=SIZE)
-
-
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What a night on local disk makes of the exams."""
-    local = new_archive(tmp_path_factory.mktemp("local"))
-    _fill(local.san)
-    assert local.night().good
-    return local.parts()
+    return parts_on_disk(tmp_path_factory.mktemp("local"), range(EXAMS), SIZE)
 
 
 @pytest.fixture
@@ -46,9 +36,9 @@ def archive(expected, hadoop: Cluster, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("SDFO__HDFS__BLOCK_MIB", "1")
     monkeypatch.setenv("SDFO__HDFS__WRITE_RETRY_SECONDS", "60")
     made = new_archive(tmp_path)
-    make_exam(made.san / "exam0", slices=2, modality="CT", seed=0, size=SIZE)
+    fill(made.san, range(1), SIZE)
     assert made.night("r0").good
-    _fill(made.san, first=1)
+    fill(made.san, range(1, EXAMS), SIZE)
     yield made
     hadoop.fill(False)
     hadoop.mend()

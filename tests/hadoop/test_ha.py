@@ -6,8 +6,6 @@ import hashlib
 import secrets
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from sdfo.errors import Unavailable
 from sdfo.nightly.gc import gc
 from sdfo.nightly.summary import NightReport
 from sdfo.stores import Store
-from sdfo.stores.hdfs import HdfsStore, clients, site
+from sdfo.stores.hdfs import HdfsStore, clients
 from sdfo.testing.archive import Archive, new_archive
 from sdfo.testing.contracts.store_reads import ReadContract
 from sdfo.testing.contracts.store_writes import WriteContract
@@ -61,17 +59,12 @@ class TestNameService(WriteContract, ReadContract):
 
     @pytest.fixture
     def store(self, store: HdfsStore, standby_first: HaCluster) -> HdfsStore:
-        self.web = standby_first.web
+        self.cluster = standby_first
         return store
 
     def raw_bytes(self, store: Store, path: str) -> bytes:
         assert isinstance(store, HdfsStore)
-        url = f"{self.web}/webhdfs/v1{store.at(path)}?op=OPEN&user.name={site.user()}"
-        try:
-            with urllib.request.urlopen(url) as answer:
-                return bytes(answer.read())
-        except urllib.error.HTTPError as error:
-            raise FileNotFoundError(path) from error
+        return self.cluster.raw(store.at(path))
 
 
 # ---- the store

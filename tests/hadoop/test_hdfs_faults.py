@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -14,7 +13,7 @@ from sdfo.conf import Hdfs
 from sdfo.errors import Missing, Postponed, Unavailable
 from sdfo.model import Extent
 from sdfo.stores import anew
-from sdfo.stores.hdfs import HdfsStore, clients, reads
+from sdfo.stores.hdfs import HdfsStore, clients
 from sdfo.testing.hadoop.cluster import Cluster
 
 pytestmark = pytest.mark.hadoop
@@ -22,14 +21,6 @@ pytestmark = pytest.mark.hadoop
 DEADLINE = 8.0
 DATA = random.Random(4).randbytes(24 * 1024 * 1024)
 SLICE = 100_000
-
-
-@pytest.fixture
-def harmed(hadoop: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    """The cluster, mended afterwards. No test knows from an earlier one that nodes hang."""
-    monkeypatch.setattr(reads, "_wary_until", 0.0)
-    yield hadoop
-    hadoop.mend()
 
 
 @pytest.fixture

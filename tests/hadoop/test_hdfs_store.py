@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import secrets
-import urllib.error
-import urllib.request
 
 import pytest
 
 from sdfo.conf import MIB, Hdfs
 from sdfo.errors import BadPath, SettingsError, StoreError, Unavailable
 from sdfo.stores import Store, open_store
-from sdfo.stores.hdfs import HdfsStore, site
+from sdfo.stores.hdfs import HdfsStore
 from sdfo.stores.hdfs.sink import HdfsSink
 from sdfo.testing.contracts.store import StoreContract
 from sdfo.testing.hadoop.cluster import Cluster
@@ -22,18 +20,13 @@ pytestmark = pytest.mark.hadoop
 class TestHdfsStore(StoreContract):
     @pytest.fixture
     def store(self, store: HdfsStore, hadoop: Cluster) -> HdfsStore:
-        self.web = hadoop.web
+        self.cluster = hadoop
         return store
 
     def raw_bytes(self, store: Store, path: str) -> bytes:
         """By WebHDFS, which the store itself uses only in need."""
         assert isinstance(store, HdfsStore)
-        url = f"{self.web}/webhdfs/v1{store.at(path)}?op=OPEN&user.name={site.user()}"
-        try:
-            with urllib.request.urlopen(url) as answer:
-                return bytes(answer.read())
-        except urllib.error.HTTPError as error:
-            raise FileNotFoundError(path) from error
+        return self.cluster.raw(store.at(path))
 
 
 # ---- what HDFS promises besides

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from itertools import islice, repeat
 from pathlib import Path
 
-import pydicom
 import pytest
 
 from sdfo.catalog import Query
@@ -21,7 +20,7 @@ from sdfo.errors import NotFound
 from sdfo.model import Tier
 from sdfo.nightly.gc import gc
 from sdfo.stores.hdfs import HdfsStore, reads
-from sdfo.testing.archive import Archive, new_archive
+from sdfo.testing.archive import Archive, images_off_the_san, new_archive
 from sdfo.testing.exams import make_exam
 from sdfo.testing.hadoop.cluster import Cluster
 
@@ -33,34 +32,12 @@ DEADLINE = 8.0
 
 
 @pytest.fixture
-def harmed(hadoop: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    """The cluster, mended afterwards. No test knows from an earlier one that nodes hang."""
-    monkeypatch.setattr(reads, "_wary_until", 0.0)
-    yield hadoop
-    hadoop.mend()
-
-
-@pytest.fixture
 def archive(hadoop: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Archive:
     """On HDFS, over a SAN of its own."""
     monkeypatch.setenv("SDFO__HDFS__ROOT", f"{hadoop.url}/killed/{secrets.token_hex(6)}")
     monkeypatch.setenv("SDFO__HDFS__DEADLINE_SECONDS", f"{DEADLINE:g}")
     monkeypatch.setenv("SDFO__HDFS__MAX_RECORD_MIB", "1")
     return new_archive(tmp_path)
-
-
-def _archived(archive: Archive, slices: int) -> dict[str, str]:
-    """Two exams, archived and gone from the SAN: SHA-256 of each image by its SOP Instance UID."""
-    made = [make_exam(archive.san / f"exam{n}", slices=slices, modality="CT", seed=n, size=64) for n in range(2)]
-    images = {str(_sop(file)): _digest(file.read_bytes()) for files in made for file in files}
-    assert archive.night().good
-    archive.san.rename(archive.folder / "san-elsewhere")
-    archive.san.mkdir()
-    return images
-
-
-def _sop(file: Path) -> str:
-    return str(pydicom.dcmread(file, stop_before_pixels=True).SOPInstanceUID)
 
 
 def _digest(data: bytes) -> str:
@@ -98,7 +75,7 @@ def test_1000_reads_while_a_node_dies(
     archive: Archive, harmed: Cluster, record_property: pytest.RecordProperty, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """0 failed, 0 wrong, none near the deadline; no copy is taken for damaged because a node is dead."""
-    images = _archived(archive, slices=20)
+    images = images_off_the_san(archive, 2, 20)
     victim = harmed.datanodes[_busiest(harmed, archive)]
     reader = _Reader(archive, images)
     asked = list(islice((sop for sops in repeat(list(images)) for sop in sops), READS))
@@ -135,7 +112,7 @@ def test_a_node_that_hangs_costs_an_image_at_most_the_deadline_setting(
 
     Where all of them hang the image cannot be had, and that too is told by then.
     """
-    images = _archived(archive, slices=2)
+    images = images_off_the_san(archive, 2, 2)
     monkeypatch.setenv("SDFO__HDFS__DEADLINE_SECONDS", "2.5")
     store = archive.place().store
     assert isinstance(store, HdfsStore)

@@ -20,8 +20,7 @@ from sdfo.nightly.publish import publish
 from sdfo.nightly.report import report
 from sdfo.nightly.scan import scan
 from sdfo.nightly.verify import verify
-from sdfo.testing.archive import Archive, new_archive
-from sdfo.testing.exams import make_exam
+from sdfo.testing.archive import Archive, fill, new_archive, parts_on_disk
 from sdfo.testing.hadoop.cluster import Cluster
 
 pytestmark = pytest.mark.hadoop
@@ -30,18 +29,9 @@ EXAMS = 8
 SAFE_MODE = "the NameNode is in safe mode: it takes no change"
 
 
-def _fill(san: Path) -> None:
-    for seed in range(EXAMS):
-        make_exam(san / f"exam{seed}", slices=2, modality="CT", seed=seed, size=64)
-
-
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What a night on local disk makes of the exams."""
-    local = new_archive(tmp_path_factory.mktemp("local"))
-    _fill(local.san)
-    assert local.night().good
-    return local.parts()
+    return parts_on_disk(tmp_path_factory.mktemp("local"), range(EXAMS))
 
 
 @pytest.fixture
@@ -49,7 +39,7 @@ def archive(expected, hadoop: Cluster, tmp_path: Path, monkeypatch: pytest.Monke
     """The same exams, on HDFS."""
     monkeypatch.setenv("SDFO__HDFS__ROOT", f"{hadoop.url}/away/{secrets.token_hex(6)}")
     made = new_archive(tmp_path)
-    _fill(made.san)
+    fill(made.san, range(EXAMS))
     yield made
     hadoop.mend()
 

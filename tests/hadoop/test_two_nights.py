@@ -13,8 +13,7 @@ import pytest
 
 from sdfo.catalog import Query
 from sdfo.nightly.gc import gc
-from sdfo.testing.archive import Archive, new_archive
-from sdfo.testing.exams import make_exam
+from sdfo.testing.archive import Archive, fill, new_archive, parts_on_disk
 from sdfo.testing.hadoop.cluster import Cluster
 
 pytestmark = pytest.mark.hadoop
@@ -22,18 +21,9 @@ pytestmark = pytest.mark.hadoop
 EXAMS = 12
 
 
-def _fill(san: Path) -> None:
-    for seed in range(EXAMS):
-        make_exam(san / f"exam{seed:02}", slices=2, modality="CT", seed=seed, size=64)
-
-
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What one night on local disk makes of the exams."""
-    local = new_archive(tmp_path_factory.mktemp("local"))
-    _fill(local.san)
-    assert local.night().good
-    return local.parts()
+    return parts_on_disk(tmp_path_factory.mktemp("local"), range(EXAMS))
 
 
 def _begin(archive: Archive, run: str) -> subprocess.Popen[str]:
@@ -45,7 +35,7 @@ def test_two_nights_at_once(expected, hadoop: Cluster, tmp_path: Path, monkeypat
     """One takes the lease; the other is postponed, or comes after it and finds all archived. No exam is there twice."""
     monkeypatch.setenv("SDFO__HDFS__ROOT", f"{hadoop.url}/two/{secrets.token_hex(6)}")
     archive = new_archive(tmp_path)
-    _fill(archive.san)
+    fill(archive.san, range(EXAMS))
     nights = {run: _begin(archive, run) for run in ("a", "b")}
     said = {run: night.communicate(timeout=300) for run, night in nights.items()}
     codes = {run: night.returncode for run, night in nights.items()}

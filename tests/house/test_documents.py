@@ -17,6 +17,7 @@ CONTRACT = {
     "help",
     "setup",
     "demo",
+    "demo-cluster",
     "test",
     "test-long",
     "check",

@@ -34,10 +34,11 @@ def test_a_host_or_a_folder_of_one_machine_is_found(text: str) -> None:
     assert line == 2
 
 
-@pytest.mark.parametrize("text", ["tests/home/x", "../shared/work/x", "https://example.org/root/x", "a/work/b"])
-def test_other_paths_are_none(text: str) -> None:
+@pytest.mark.parametrize("before", ["tests", "../shared", "https://example.org", "a"])
+@pytest.mark.parametrize("name", ["home", "work", "root"])
+def test_other_paths_are_none(before: str, name: str) -> None:
     """A path within the project or another site's is left alone."""
-    assert script("check_names").named(text) == []
+    assert script("check_names").named("/".join((before, name, "x"))) == []
 
 
 def test_a_dead_link_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

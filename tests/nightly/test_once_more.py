@@ -409,3 +409,16 @@ def test_attempts_that_are_all_gone_are_no_exams_fault(archive):
         path.unlink()
     with pytest.raises(EngineError):
         verify(place, LocalEngine(0))
+
+
+def test_gc_takes_what_a_killed_mrjob_left(archive):
+    """Its input names folders and files of the SAN; of the run at work, and what is young, it stays."""
+    store = archive.place().store
+    store.put("runs/r1/mrjob-0123/work.json", b"names")
+    store.put("runs/r1/report.json", b"{}")
+    assert gc(archive.place("other")).removed == 0
+    archive.place("r1").catalog.take_lease("archive", "r1", "a process", 300)
+    assert gc(archive.place("other"), keep_seconds=-1).removed == 0
+    archive.end_turn()
+    assert gc(archive.place("other"), keep_seconds=-1).removed == 1
+    assert [stat.path for stat in store.list("runs")] == ["runs/r1/report.json"]

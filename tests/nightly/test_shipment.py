@@ -43,8 +43,7 @@ print(json.dumps({"prefix": sys.prefix, "path": sys.path, "sdfo": sdfo.__file__,
 
 def test_it_runs_where_nothing_else_is(unpacked: Path) -> None:
     """With an empty environment: interpreter, library, packages and code come from the container's folder alone."""
-    path = shipment.library_path()
-    env = {"PYTHONDONTWRITEBYTECODE": "1"} | ({"LD_LIBRARY_PATH": path} if path else {})
+    env = {"PYTHONDONTWRITEBYTECODE": "1"} | shipment.environ(".")
     command = [shipment.PYTHON, "-c", _ASK]
     done = subprocess.run(command, cwd=unpacked, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -99,7 +99,9 @@ def _node(node: str, seen: list[Any], root: str, application: str) -> Finding:
 
 
 def _logs(application: str) -> str:
-    return f"yarn logs -applicationId {application}"
+    from sdfo.nightly.engines import yarn_logs
+
+    return yarn_logs(application)
 
 
 def _mrjob(settings: Mrjob) -> str:

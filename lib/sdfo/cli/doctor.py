@@ -7,7 +7,6 @@ import importlib.util
 import os
 import platform
 import re
-import secrets
 import shutil
 import subprocess
 import sys
@@ -21,9 +20,9 @@ import typer
 
 from sdfo.cli import cluster as on_cluster
 from sdfo.cli.app import DEFAULT_CONF, Given, given
-from sdfo.cli.finding import Finding, asked
+from sdfo.cli.finding import Finding, asked, table
 from sdfo.cli.settings import without_secrets
-from sdfo.cli.show import Answer, Table
+from sdfo.cli.show import Answer
 from sdfo.errors import SdfoError
 
 if TYPE_CHECKING:
@@ -47,12 +46,11 @@ def doctor(
     """Look at everything that a night needs. Exit 1 if something required is missing."""
     findings = list(_findings(given(ctx), cluster))
     well = all(finding.ok for finding in findings if finding.required)
-    rows = [(_word(finding), finding.what, finding.found, "" if finding.ok else finding.next) for finding in findings]
-    return Answer({"ok": well, "findings": findings}, [Table(("", "what", "found", "next"), rows)], 0 if well else 1)
-
-
-def _word(finding: Finding) -> str:
-    return "ok" if finding.ok else "NO" if finding.required else "–"
+    return Answer(
+        {"ok": well, "findings": findings},
+        [table([replace(each, next="") if each.ok else each for each in findings])],
+        0 if well else 1,
+    )
 
 
 def _findings(words: Given, cluster: bool) -> Iterator[Finding]:
@@ -136,14 +134,11 @@ def _san(place: Place) -> str:
 
 
 def _store(place: Place) -> str:
-    """A file is put and taken away again: a store that can be read may still refuse to be written to."""
     from sdfo.nightly import figures
 
     if place.site() is None:
         raise SdfoError("this archive was never initialised", next_command="sdfo init")
-    probe = f"attempts/doctor/{secrets.token_hex(8)}"
-    place.store.put(probe, b"")
-    place.store.delete(probe)
+    place.change_store()
     free, total = place.store.free()
     return f"{place.settings.hdfs.root}, {figures.size(free)} of {figures.size(total)} free"
 

@@ -1,10 +1,11 @@
-"""What `doctor` says of one thing that it looked at."""
+"""What `doctor` and `status` say of one thing that they looked at."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from sdfo.cli.show import Table
 from sdfo.errors import SdfoError
 
 
@@ -25,3 +26,11 @@ def asked(what: str, ask: Callable[[], str], after: str) -> Finding:
         return Finding(what, True, ask())
     except SdfoError as error:
         return Finding(what, False, error.what, error.next_command or after)
+
+
+def table(findings: Sequence[Finding]) -> Table:
+    return Table(("", "what", "found", "next"), [(_word(each), each.what, each.found, each.next) for each in findings])
+
+
+def _word(finding: Finding) -> str:
+    return "ok" if finding.ok else "NO" if finding.required else "–"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
@@ -37,6 +38,4 @@ def ship(
     submit.mkdir(parents=True, exist_ok=True)
     file = import_module("sdfo.spark.yarn").cluster(settings, submit.absolute())  # what imports Spark is asked by name
     after = f"next: spark-submit --properties-file {file} jobs/convert_exams.py --run ID"
-    return Answer(
-        {"folder": shipped.folder, "env": shipped.env, "code": shipped.code, "properties": file}, [*text, after]
-    )
+    return Answer(asdict(shipped) | {"properties": file}, [*text, after])

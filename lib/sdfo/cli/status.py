@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,8 @@ import typer
 
 from sdfo.cli import show
 from sdfo.cli.app import given
-from sdfo.cli.show import Answer, Table
+from sdfo.cli.finding import Finding, table
+from sdfo.cli.show import Answer
 from sdfo.errors import Missing, SettingsError, Unavailable
 
 if TYPE_CHECKING:
@@ -21,16 +21,6 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel="Care")(status)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One thing that is watched. `ok` False makes the exit code 1."""
-
-    what: str
-    ok: bool
-    found: str
-    next: str = ""
-
-
 def status(ctx: typer.Context) -> Answer:
     """Exit 1 when the last good night is too old (limits.night_age_hours) or a tier has too little room (limits.free)."""
     place = given(ctx).place("status")
@@ -39,11 +29,10 @@ def status(ctx: typer.Context) -> Answer:
         good = last_good_night(place)
         lines = [_night(good, place.settings.limits.night_age_hours), _room(place), *lines]
     except Unavailable as error:
-        lines = [Line("the HDFS store", False, f"does not answer: {error.what}", "sdfo doctor"), *lines]
+        lines = [Finding("the HDFS store", False, f"does not answer: {error.what}", "sdfo doctor"), *lines]
     well = all(line.ok for line in lines)
     data: dict[str, Any] = {"ok": well, "last_good_night": good and good[0], "run": good and good[1], "lines": lines}
-    rows = [("ok" if line.ok else "NO", line.what, line.found, line.next) for line in lines]
-    return Answer(data, [Table(("", "what", "found", "next"), rows)], 0 if well else 1)
+    return Answer(data, [table(lines)], 0 if well else 1)
 
 
 def last_good_night(place: Place) -> tuple[datetime, str] | None:
@@ -59,17 +48,17 @@ def last_good_night(place: Place) -> tuple[datetime, str] | None:
         raise SettingsError("the file last_good_night is not what the report writes", path=GOOD_NIGHT) from error
 
 
-def _night(good: tuple[datetime, str] | None, most: float) -> Line:
+def _night(good: tuple[datetime, str] | None, most: float) -> Finding:
     if good is None:
-        return Line("last good night", False, "none yet", "sdfo night")
+        return Finding("last good night", False, "none yet", "sdfo night")
     hours = (datetime.now(UTC) - good[0]).total_seconds() / 3600
     found = f"{show.moment(good[0])}, {hours:.1f} h ago (at most {most:g}), run {good[1]}"
-    return Line(
+    return Finding(
         "last good night", hours <= most, found, "" if hours <= most else "see the last run's page, then sdfo night"
     )
 
 
-def _room(place: Place) -> Line:
+def _room(place: Place) -> Finding:
     from sdfo.nightly import figures
 
     free, total = place.store.free()
@@ -78,38 +67,38 @@ def _room(place: Place) -> Line:
     found = (
         f"{figures.size(free)} of {figures.size(total)} free, {share:.0%} (at least {place.settings.limits.free:.0%})"
     )
-    return Line("room in the HDFS store", enough, found, "" if enough else "sdfo gc, and more disks")
+    return Finding("room in the HDFS store", enough, found, "" if enough else "sdfo gc, and more disks")
 
 
-def _newest(place: Place) -> Line:
+def _newest(place: Place) -> Finding:
     """How the newest run stands: it may be postponed, and nobody at work."""
     from sdfo.nightly.turn import POSTPONED
 
     run = next((newest.run for newest in place.catalog.runs(1)), None)
     row = next(reversed(place.catalog.steps(run).values()), None) if run else None
     if row is None:
-        return Line("newest run", True, f"{run}, no step has begun" if run else "none yet")
+        return Finding("newest run", True, f"{run}, no step has begun" if run else "none yet")
     why = f": {row.report['error']}" if "error" in row.report else ""
     again = f"sdfo {row.step} --run {run}" if row.state == POSTPONED else ""
-    return Line("newest run", True, f"{run}, {row.step} {row.state}{why}", again)
+    return Finding("newest run", True, f"{run}, {row.step} {row.state}{why}", again)
 
 
-def _work(place: Place) -> Line:
+def _work(place: Place) -> Finding:
     from sdfo.nightly.turn import ARCHIVE
 
     lease = place.catalog.lease_holder(ARCHIVE)
-    return Line(
+    return Finding(
         "at work now", True, "nobody" if lease is None else f"run {lease.run}, lease until {show.moment(lease.expires)}"
     )
 
 
-def _first_load(place: Place) -> list[Line]:
+def _first_load(place: Place) -> list[Finding]:
     """While something waits."""
     waits = place.catalog.backlog()
     found = f"{waits.exams} exams wait, {waits.files} files"
-    return [Line("first load", True, found, "sdfo backfill --dry-run")] if waits.exams else []
+    return [Finding("first load", True, found, "sdfo backfill --dry-run")] if waits.exams else []
 
 
-def _quarantine(place: Place) -> Line:
+def _quarantine(place: Place) -> Finding:
     number = len(place.catalog.quarantine())
-    return Line("open quarantine entries", True, str(number), "sdfo quarantine" if number else "")
+    return Finding("open quarantine entries", True, str(number), "sdfo quarantine" if number else "")

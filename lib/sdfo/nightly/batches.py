@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 
 from sdfo.model import ExamTask
@@ -13,15 +13,20 @@ def batches(tasks: Sequence[ExamTask], most: float) -> Iterator[tuple[str, list[
 
     A repeated convert meets the same names and leaves out what is done; a new scan of the run gives new ones.
     """
-    batch, size = list[ExamTask](), 0
-    for task in sorted(tasks, key=lambda t: (-t.size, t.folder)):
-        if batch and size + task.size > most:
-            yield _name(batch), batch
-            batch, size = [], 0
-        batch.append(task)
+    return ((_name(batch), batch) for batch in cut(sorted(tasks, key=lambda t: (-t.size, t.folder)), most))
+
+
+def cut(tasks: Iterable[ExamTask], most: float) -> Iterator[list[ExamTask]]:
+    """Exams in their order, in pieces of at most `most` bytes; one that is larger is alone."""
+    piece, size = list[ExamTask](), 0
+    for task in tasks:
+        if piece and size + task.size > most:
+            yield piece
+            piece, size = [], 0
+        piece.append(task)
         size += task.size
-    if batch:
-        yield _name(batch), batch
+    if piece:
+        yield piece
 
 
 def _name(batch: Sequence[ExamTask]) -> str:

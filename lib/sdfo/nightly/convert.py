@@ -10,7 +10,7 @@ from sdfo.errors import Missing
 from sdfo.model import ExamOutcome, ExamTask, Fate
 from sdfo.nightly import fuses
 from sdfo.nightly.batches import batches
-from sdfo.nightly.engines import Engine, Progress, convert_all, silent
+from sdfo.nightly.engines import Engine, Progress, convert_all, shifted, silent
 from sdfo.nightly.job import Verdict, lies_at
 from sdfo.nightly.place import Place
 from sdfo.nightly.scan import TASKS
@@ -46,7 +46,7 @@ def convert(place: Place, engine: Engine, progress: Progress = silent) -> Conver
         tasks = place.read(TASKS, ExamTask, "scan")
         done = list[ExamOutcome]()
         for name, batch in _batches(place, tasks):
-            done += _one(place, engine, name, batch, mine, _shifted(progress, len(done), len(tasks)))
+            done += _one(place, engine, name, batch, mine, shifted(progress, len(done), len(tasks)))
         fuses.alike(done, place.settings.limits)
         mine.report = replace(sum(map(_report, done), ConvertReport()), ran_by=engine.ran)
     report: ConvertReport = mine.report
@@ -103,10 +103,6 @@ def _batches(place: Place, tasks: Sequence[ExamTask]) -> list[tuple[str, list[Ex
 
 def _outcomes(name: str) -> str:
     return f"outcomes/{name}.parquet"
-
-
-def _shifted(progress: Progress, before: int, total: int) -> Progress:
-    return lambda done, _, what: progress(before + done, total, what)
 
 
 def _report(outcome: ExamOutcome) -> ConvertReport:

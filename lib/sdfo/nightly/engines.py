@@ -33,6 +33,16 @@ def silent(done: int, total: int, what: str) -> None:
     """A `Progress` that shows nothing."""
 
 
+def shifted(progress: Progress, before: int, total: int) -> Progress:
+    """Of a part of the work, before which so many of `total` were done."""
+    return lambda done, _, what: progress(before + done, total, what)
+
+
+def yarn_logs(application: str) -> str:
+    """The command that shows what an application's containers said; a job's id stands for its application's."""
+    return f"yarn logs -applicationId {application.replace('job_', 'application_')}"
+
+
 class Engine(Protocol):
     """Runs a step over exams or parts. `EngineError` says that a worker or the engine died: all of the call is undone.
 

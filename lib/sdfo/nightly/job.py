@@ -45,9 +45,7 @@ class Job:
     san: str
 
     def to_json(self) -> str:
-        """Without where engines run: a worker starts none, and Spark's properties may hold a secret."""
-        settings = self.settings.public() | {"spark": {}, "mrjob": {}}
-        return json.dumps({"settings": settings, "run": self.run, "san": self.san})
+        return json.dumps({"settings": self.settings.of_a_worker(), "run": self.run, "san": self.san})
 
     @classmethod
     def from_json(cls, text: str) -> Self:

@@ -21,8 +21,8 @@ from sdfo.conf import Mrjob, Settings
 from sdfo.converter import Problem
 from sdfo.errors import EngineError, NoEngine
 from sdfo.model import Description, ExamOutcome, ExamTask, PartOutcome
-from sdfo.nightly import hadoop, shipment
-from sdfo.nightly.engines import Progress, silent
+from sdfo.nightly import shipment, streaming
+from sdfo.nightly.engines import Progress, silent, yarn_logs
 from sdfo.nightly.job import Halt, Job, Verdict, answers, describer, merge_exam
 from sdfo.nightly.local import LocalEngine
 
@@ -104,7 +104,7 @@ class MrjobEngine:
         store, root = work.job.store(), work.job.settings.hdfs.root
         folder = f"runs/{work.job.run}/mrjob-{secrets.token_hex(8)}"
         told, lines = f"{folder}/work.json", f"{folder}/files.txt"
-        options = hadoop.options(work.tasks, shipment.ship(work.job.settings.hdfs).archives)
+        options = streaming.options(work.tasks, shipment.ship(work.job.settings.hdfs).archives)
         options += ["--work", f"{root}/{told}", "--output-dir", f"{root}/{folder}/out", f"{root}/{lines}"]
         try:
             store.put(told, work.dump())
@@ -117,14 +117,13 @@ class MrjobEngine:
                 store.delete(file.path)
 
     def _done_on_hadoop(self, done: subprocess.CompletedProcess[str]) -> None:
-        jobs = hadoop.jobs(done.stderr)
+        jobs = streaming.jobs(done.stderr)
         self.ran = " ".join([self.ran, *jobs])
         if done.returncode == 0:
             return
         if not jobs:  # no exam is to blame
-            raise NoEngine(f"no job began: {hadoop.cause(done.stderr)}", next_command="sdfo doctor --cluster")
-        logs = f"yarn logs -applicationId {jobs[-1].replace('job', 'application', 1)}"
-        raise EngineError("the mrjob job failed", expected=0, found=done.returncode, next_command=logs)
+            raise NoEngine(f"no job began: {streaming.cause(done.stderr)}", next_command="sdfo doctor --cluster")
+        raise EngineError("the mrjob job failed", expected=0, found=done.returncode, next_command=yarn_logs(jobs[-1]))
 
     def _run(self, options: Sequence[str], folder: str, errors: int | None) -> subprocess.CompletedProcess[str]:
         settings = ["--conf-path", self.settings.conf] if self.settings.conf else ["--no-conf"]

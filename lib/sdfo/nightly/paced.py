@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from sdfo.model import ExamOutcome, ExamTask, PartOutcome
-from sdfo.nightly.engines import Engine, Progress, silent
+from sdfo.nightly.batches import cut
+from sdfo.nightly.engines import Engine, Progress, shifted, silent
 from sdfo.nightly.job import Job, Verdict
 
 MINUTE = 60
@@ -23,9 +24,9 @@ class Paced:
 
     def convert(self, job: Job, tasks: Sequence[ExamTask], progress: Progress = silent) -> list[ExamOutcome]:
         done = list[ExamOutcome]()
-        for piece in self._pieces(tasks):
+        for piece in cut(tasks, self.per_second * MINUTE / READS):
             began = time.monotonic()
-            done += self.inner.convert(job, piece, _counted(progress, len(done), len(tasks)))
+            done += self.inner.convert(job, piece, shifted(progress, len(done), len(tasks)))
             due = READS * sum(task.size for task in piece) / self.per_second
             self.sleep(max(0.0, due - (time.monotonic() - began)))
         return done
@@ -40,18 +41,3 @@ class Paced:
 
     def close(self) -> None:
         self.inner.close()
-
-    def _pieces(self, tasks: Sequence[ExamTask]) -> Iterator[list[ExamTask]]:
-        piece, size = list[ExamTask](), 0
-        for task in tasks:
-            if piece and READS * (size + task.size) > self.per_second * MINUTE:
-                yield piece
-                piece, size = [], 0
-            piece.append(task)
-            size += task.size
-        if piece:
-            yield piece
-
-
-def _counted(progress: Progress, before: int, total: int) -> Progress:
-    return lambda done, _, what: progress(before + done, total, what)

@@ -38,12 +38,12 @@ def report(place: Place) -> NightReport:
     with turn(place, "report") as mine:
         found = _gathered(place)
         mine.check()
-        place.replace(place.path("report.json"), json.dumps(asdict(found), indent=1).encode())
-        place.replace(place.path("report.html"), page.html(found).encode())
+        place.store.replace(place.path("report.json"), json.dumps(asdict(found), indent=1).encode())
+        place.store.replace(place.path("report.html"), page.html(found).encode())
         crashpoints.passing("report.written")
         night = found.good and not is_slice(place.run)  # else a first load would hide that the nights have stopped
         if night:
-            place.replace(GOOD_NIGHT, f"{found.written} {place.run}\n".encode())
+            place.store.replace(GOOD_NIGHT, f"{found.written} {place.run}\n".encode())
         mine.report = Done(night, found.ledger.seen, found.missing, len(found.todo))
     place.catalog.release(mine.lease)
     return found

@@ -83,7 +83,7 @@ def scan(place: Place, progress: Progress = silent, most: int | None = None) -> 
         crashpoints.passing("scan.listed")
         mine.check()
         looked.keep_states()
-        place.replace(LAST_SCAN, place.run.encode())
+        place.store.replace(LAST_SCAN, place.run.encode())
         place.write(TASKS, looked.tasks, ExamTask)
         place.write(SEEN, looked.seen, Seen)
         crashpoints.passing("scan.manifest")

@@ -31,6 +31,7 @@ import sdfo
 from sdfo.conf import Hdfs
 from sdfo.errors import Exists, Missing, SettingsError, StoreError
 from sdfo.stores import CHUNK, Sink, Store, anew, open_store
+from sdfo.stores.hdfs import site
 
 ENV, CODE = "env", "code"
 """What they are called in a container."""
@@ -135,9 +136,14 @@ def _there(store: Store, name: str) -> bool:
     return True
 
 
-def library_path() -> str | None:
-    """LD_LIBRARY_PATH in a container, where the interpreter is a small program before a shared library."""
-    return f"{ENV}/lib" if _library() else None
+def environ(conf_dir: str) -> dict[str, str]:
+    """Of a container, for the Python in it, which speaks to HDFS itself. `conf_dir`: Hadoop's settings, in its folder."""
+    found = {"HADOOP_CONF_DIR": conf_dir}
+    if _library():
+        found["LD_LIBRARY_PATH"] = f"{ENV}/lib"  # the interpreter is a small program before it
+    if not site.site().kerberos:
+        found["HADOOP_USER_NAME"] = site.user()
+    return found
 
 
 def _interpreter() -> Path:

@@ -18,7 +18,7 @@ from typing import Any
 
 from sdfo.catalog import Lease
 from sdfo.catalog.runs import REPORT
-from sdfo.errors import Fenced, Postponed, SdfoError, Unavailable, UsageError
+from sdfo.errors import EngineError, Fenced, NoEngine, Postponed, SdfoError, Unavailable, UsageError
 from sdfo.nightly.place import Place
 from sdfo.reader import SITE
 
@@ -79,11 +79,19 @@ def _require(place: Place, step: str) -> None:
 
 
 def _cause(place: Place, error: BaseException) -> BaseException:
-    """What to tell of an error: where the store does not answer even a simple question, that it is away."""
-    if not isinstance(error, Unavailable):
+    """What to tell of an error: where the store does not answer even a simple question, that it is away.
+
+    An engine, too, does not start or dies where the store takes no change.
+    """
+    if not isinstance(error, (Unavailable, EngineError, NoEngine)):
         return error
     try:
-        place.store.stat(SITE)
+        if isinstance(error, Unavailable):
+            place.store.stat(SITE)
+        else:
+            place.change_store()
+    except Postponed as why:
+        return why
     except Unavailable:
         return Postponed(f"the store does not answer: {error.what}", next_command="sdfo doctor, and again later")
     except SdfoError:

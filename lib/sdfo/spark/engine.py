@@ -26,7 +26,7 @@ from sdfo.conf import Settings
 from sdfo.converter import Problem
 from sdfo.errors import EngineError, NoEngine
 from sdfo.model import Description, ExamOutcome, ExamTask, PartOutcome
-from sdfo.nightly.engines import Progress, silent
+from sdfo.nightly.engines import Progress, silent, yarn_logs
 from sdfo.nightly.job import Halt, Job, Verdict, answers, check_part, describer, merge_exam
 
 MAP_BYTES = 128 * conf.MIB
@@ -156,7 +156,7 @@ class SparkEngine:
 
     def _logs(self) -> str | None:
         application = self.ran.partition(" ")[2]
-        return f"yarn logs -applicationId {application}" if application.startswith("application_") else None
+        return yarn_logs(application) if application.startswith("application_") else None
 
     def close(self) -> None:
         """End the session, and with it every worker process: a verifier is never the process that wrote."""

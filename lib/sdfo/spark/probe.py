@@ -33,7 +33,7 @@ class Probe:
 
 def probe(settings: Settings, san_id: str, progress: Progress = silent) -> Probe:
     """`NoEngine` if the application does not start, `EngineError` if it fails; both say where to look."""
-    told = json.dumps(settings.public())
+    told = json.dumps(settings.of_a_worker())
     with closing(SparkEngine.of(settings)) as engine, engine.running(progress, 1, "looks at nodes") as context:
         nodes = running_nodes(context)
         progress(0, len(nodes), "nodes have a container")

@@ -35,7 +35,7 @@ class Seen:
 
 
 def look(told: str, san_id: str) -> Seen:
-    """`told`: the settings, as `Settings.public` gives them, in JSON."""
+    """`told`: the settings, as `Settings.of_a_worker` gives them, in JSON."""
     until = time.monotonic() + _LEAST_SECONDS
     settings = conf.from_public(told)
     seen = Seen(

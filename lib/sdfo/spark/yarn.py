@@ -13,7 +13,6 @@ from sdfo.conf import Settings
 from sdfo.errors import SettingsError
 from sdfo.nightly import shipment
 from sdfo.stores import open_store
-from sdfo.stores.hdfs import site
 
 ARCHIVES = "spark.yarn.dist.archives"
 _CONTAINERS = ("spark.executorEnv.", "spark.yarn.appMasterEnv.")
@@ -82,15 +81,6 @@ def _properties(settings: Settings) -> dict[str, str]:
     if _JARS_GIVEN.isdisjoint(settings.spark.properties):
         shipment.put_once(open_store(shipped.folder, settings.hdfs), _JARS_NAME, lambda tar: tar.add(_JARS, "."))
         found["spark.yarn.archive"] = f"{shipped.folder}/{_JARS_NAME}"
-    environ = {kind + name: value for kind in _CONTAINERS for name, value in _environ().items()}
+    told = shipment.environ("./__spark_conf__/__hadoop_conf__") | {"PYSPARK_PYTHON": shipment.PYTHON}
+    environ = {kind + name: value for kind in _CONTAINERS for name, value in told.items()}
     return _SET | found | environ | settings.spark.properties
-
-
-def _environ() -> dict[str, str]:
-    """Of a container, for the Python in it: HDFS is spoken to by Python, not by the JVM."""
-    found = {"HADOOP_CONF_DIR": "./__spark_conf__/__hadoop_conf__", "PYSPARK_PYTHON": shipment.PYTHON}
-    if path := shipment.library_path():
-        found["LD_LIBRARY_PATH"] = path
-    if not site.site().kerberos:
-        found["HADOOP_USER_NAME"] = site.user()
-    return found

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pydicom
+
 from sdfo import conf
 from sdfo.nightly.night import night
 from sdfo.nightly.place import Place, init
 from sdfo.nightly.summary import NightReport
+from sdfo.testing.exams import make_exam
 
 TOML = """
 site = "test"
@@ -81,3 +84,33 @@ def new_archive(folder: Path) -> Archive:
     made.san.mkdir()
     init(made.settings())
     return made
+
+
+def fill(san: Path, numbers: range, size: int = 64) -> None:
+    """An exam of two images for each number; the same number gives the same bytes."""
+    for number in numbers:
+        make_exam(san / f"exam{number:02}", slices=2, modality="CT", seed=number, size=size)
+
+
+def parts_on_disk(folder: Path, numbers: range, size: int = 64) -> dict[str, str]:
+    """What one night on local disk makes of `fill`'s exams: `Archive.parts`."""
+    local = new_archive(folder)
+    fill(local.san, numbers, size)
+    if not local.night().good:
+        raise RuntimeError("a night over whole exams on local disk was not good")
+    return local.parts()
+
+
+def images_off_the_san(archive: Archive, exams: int, slices: int) -> dict[str, str]:
+    """Exams, archived and gone from the SAN: SHA-256 of each image by its SOP Instance UID."""
+    made = [make_exam(archive.san / f"exam{n}", slices=slices, modality="CT", seed=n, size=64) for n in range(exams)]
+    images = {_sop(file): hashlib.sha256(file.read_bytes()).hexdigest() for files in made for file in files}
+    if not archive.night().good:
+        raise RuntimeError("a night over whole exams was not good")
+    archive.san.rename(archive.folder / "san-elsewhere")
+    archive.san.mkdir()
+    return images
+
+
+def _sop(file: Path) -> str:
+    return str(pydicom.dcmread(file, stop_before_pixels=True).SOPInstanceUID)

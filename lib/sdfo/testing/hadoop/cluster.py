@@ -13,12 +13,14 @@ import os
 import shutil
 import signal
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sdfo.stores.hdfs import site
 from sdfo.testing.hadoop import config, jars
 from sdfo.testing.hadoop.config import HOST, Ports, Sites
 from sdfo.testing.hadoop.daemons import Daemon, Home
@@ -195,6 +197,14 @@ class Cluster:
         found = self.ask(f"{self.web}/webhdfs/v1{path}?op=GETFILEBLOCKLOCATIONS&{user}")
         names = found["BlockLocations"]["BlockLocation"][0]["names"]
         return sorted(n for n in range(self.count) if self.address(n) in names)
+
+    def raw(self, path: str) -> bytes:
+        """The file at the absolute `path`, by WebHDFS; FileNotFoundError."""
+        try:
+            with _NO_PROXY.open(f"{self.web}/webhdfs/v1{path}?op=OPEN&user.name={site.user()}", timeout=5) as answer:
+                return bytes(answer.read())
+        except urllib.error.HTTPError as error:
+            raise FileNotFoundError(path) from error
 
     def replicas(self, path: str) -> list[Path]:
         """The files on the DataNodes' disks that hold the first block of the file at the absolute `path`."""

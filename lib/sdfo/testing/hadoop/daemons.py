@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
@@ -89,7 +88,7 @@ class Home:
         return [_java(), heap, *_JVM, *self.options, home, "-cp", path, CLASSES.get(word, word), *lead, *arguments]
 
     def write_commands(self) -> None:
-        """`bin/hadoop WORD ARGUMENTS…`, as whoever has Hadoop has it; `hdfs` and `yarn` are the same. And mrjob.conf."""
+        """`bin/hadoop WORD ARGUMENTS…`, as whoever has Hadoop has it; `hdfs` and `yarn` are the same. And the streaming jar."""
         command = shlex.join(self.java("@CLASS")).replace("@CLASS", '"$class" "$@"')
         lead = {"application": ' set -- application "$@" ;'}  # as in `java`
         cases = "".join(f"    {word}) class={name} ;{lead.get(word, '')};\n" for word, name in CLASSES.items())
@@ -100,8 +99,9 @@ class Home:
             file.write_text(script)
             file.chmod(0o755)
         (streaming,) = self.jars.glob("hadoop-streaming-*.jar")
-        found = {"hadoop_bin": str(self.folder / "bin" / "hadoop"), "hadoop_streaming_jar": str(streaming)}
-        (self.folder / "mrjob.conf").write_text(json.dumps({"runners": {"hadoop": found}}))
+        link = self.folder / streaming.name
+        link.unlink(missing_ok=True)
+        link.symlink_to(streaming)
 
     def run(self, word: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A command of Hadoop, to its end: about a second, and a JVM."""

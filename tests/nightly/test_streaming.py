@@ -10,7 +10,7 @@ import pytest
 from sdfo.conf import MIB
 from sdfo.errors import SettingsError
 from sdfo.model import ExamTask, FileStamp
-from sdfo.nightly import hadoop
+from sdfo.nightly import streaming
 
 
 def _told(words: list[str], option: str) -> dict[str, str]:
@@ -25,7 +25,7 @@ def test_work_is_cut_by_its_bytes(
     """A task has half a GiB of files, about; never more reducers than exams, and never two tasks for one exam."""
     monkeypatch.setenv("HADOOP_CONF_DIR", str(tmp_path))
     files = tuple(FileStamp(b"%d" % n, mib * MIB // 10, 0, 0) for n in range(10))
-    found = _told(hadoop.options([ExamTask(n, b"", files) for n in range(exams)], []), "-D")
+    found = _told(streaming.options([ExamTask(n, b"", files) for n in range(exams)], []), "-D")
     assert int(found["mapreduce.input.lineinputformat.linespermap"]) == lines
     assert int(found["mapreduce.job.reduces"]) == reduces
     assert found["mapreduce.map.speculative"] == found["mapreduce.reduce.speculative"] == "false"
@@ -34,22 +34,22 @@ def test_work_is_cut_by_its_bytes(
 def test_without_hadoops_settings_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HADOOP_CONF_DIR", raising=False)
     with pytest.raises(SettingsError, match="HADOOP_CONF_DIR"):
-        hadoop.options([], [])
+        streaming.options([], [])
 
 
 def test_the_user_is_told_to_a_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without Kerberos by HADOOP_USER_NAME; with it nobody is believed by name."""
     monkeypatch.setenv("HADOOP_CONF_DIR", str(tmp_path))
     monkeypatch.setenv("HADOOP_USER_NAME", "archive")
-    assert _told(hadoop.options([], []), "--cmdenv")["HADOOP_USER_NAME"] == "archive"
+    assert _told(streaming.options([], []), "--cmdenv")["HADOOP_USER_NAME"] == "archive"
     kerberos = "<property><name>hadoop.security.authentication</name><value>kerberos</value></property>"
     (tmp_path / "core-site.xml").write_text(f"<configuration>{kerberos}</configuration>")
-    assert "HADOOP_USER_NAME" not in _told(hadoop.options([], []), "--cmdenv")
+    assert "HADOOP_USER_NAME" not in _told(streaming.options([], []), "--cmdenv")
 
 
 def test_a_task_that_works_gives_signs_of_life() -> None:
     said = list[str]()
-    with hadoop.alive(said.append, seconds=0.05):
+    with streaming.alive(said.append, seconds=0.05):
         until = time.monotonic() + 0.5
         while time.monotonic() < until:
             sum(range(1000))
@@ -59,7 +59,7 @@ def test_a_task_that_works_gives_signs_of_life() -> None:
 def test_a_task_that_hangs_gives_none() -> None:
     """Hadoop then kills it, after mapreduce.task.timeout."""
     said = list[str]()
-    with hadoop.alive(said.append, seconds=0.5):
+    with streaming.alive(said.append, seconds=0.5):
         time.sleep(0.7)  # the first look sees what went before
         said.clear()
         time.sleep(1.5)
@@ -68,4 +68,4 @@ def test_a_task_that_hangs_gives_none() -> None:
 
 def test_jobs_are_read_from_what_mrjob_says() -> None:
     said = "  Running job: job_1795514271228_0003\n  Job job_1795514271228_0003 running in uber mode : false\n"
-    assert hadoop.jobs(said) == ["job_1795514271228_0003"]
+    assert streaming.jobs(said) == ["job_1795514271228_0003"]

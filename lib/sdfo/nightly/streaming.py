@@ -1,4 +1,4 @@
-"""What mrjob is told where it runs on Hadoop: what the containers run, and how the work is cut into tasks."""
+"""mrjob by Hadoop streaming: what it is told of containers and tasks, and the signs of life of a task."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from sdfo import conf
 from sdfo.errors import SettingsError
 from sdfo.model import ExamTask
 from sdfo.nightly import shipment
-from sdfo.stores.hdfs import site
 
 TASK_BYTES = 512 * conf.MIB
 """Bytes of SAN files in a map or reduce task, about: a container takes seconds to start, a lost one costs little."""
@@ -44,9 +43,16 @@ def options(tasks: Sequence[ExamTask], archives: Sequence[str]) -> list[str]:
         "mapreduce.job.encrypted-intermediate-data": "true",  # descriptions on a node's disk and in the shuffle hold names
     }
     words = ["-r", "hadoop", "--no-cat-output", "--no-read-logs", "--cleanup-on-failure", "ALL"]
-    words += ["--task-python-bin", shipment.PYTHON, "--archives", ",".join(archives), "--files", ",".join(_sites())]
+    words += [
+        "--task-python-bin",
+        shipment.PYTHON,
+        "--archives",
+        ",".join(archives),
+        "--files",
+        ",".join(_sites()),
+    ]  # in the task's folder
     words += [word for pair in jobconf.items() for word in ("-D", "{}={}".format(*pair))]
-    return words + [word for pair in _environ().items() for word in ("--cmdenv", "{}={}".format(*pair))]
+    return words + [word for pair in shipment.environ(".").items() for word in ("--cmdenv", "{}={}".format(*pair))]
 
 
 def _sites() -> list[str]:
@@ -56,16 +62,6 @@ def _sites() -> list[str]:
             "mrjob on Hadoop needs to know which", next_command="export HADOOP_CONF_DIR=/etc/hadoop/conf"
         )
     return [str(file) for name in _SITES if (file := Path(folder, name)).exists()]
-
-
-def _environ() -> dict[str, str]:
-    """Of a task: its own folder has the cluster's settings."""
-    found = {"HADOOP_CONF_DIR": "."}
-    if path := shipment.library_path():
-        found["LD_LIBRARY_PATH"] = path
-    if not site.site().kerberos:
-        found["HADOOP_USER_NAME"] = site.user()
-    return found
 
 
 def jobs(said: str) -> list[str]:
