@@ -49,7 +49,8 @@ def archive(local: Archive, expected, on_yarn: Cluster, tmp_path: Path, monkeypa
     return new_archive(tmp_path)
 
 
-@pytest.mark.parametrize("engine", ["spark", "mrjob"])
+# Spark's is a long test: within make test its jobs are submitted (below), and a session is begun by doctor --cluster
+@pytest.mark.parametrize("engine", [pytest.param("spark", marks=pytest.mark.long), "mrjob"])
 def test_the_same_files_as_on_local_disk(archive: Archive, expected, engine: str) -> None:
     """Each engine on YARN: the same names, the same SHA-256; the report says which application did it, and no name."""
     night = archive.sdfo("night", "--run", "r1", "--engine", engine)

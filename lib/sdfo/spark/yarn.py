@@ -14,7 +14,7 @@ from sdfo.errors import SettingsError
 from sdfo.nightly import shipment
 from sdfo.stores import open_store
 
-ARCHIVES = "spark.yarn.dist.archives"
+_ARCHIVES = "spark.yarn.dist.archives"
 _CONTAINERS = ("spark.executorEnv.", "spark.yarn.appMasterEnv.")
 _SET = {
     "spark.speculation": "false",  # two tasks must not write one exam
@@ -77,7 +77,7 @@ def cluster(settings: Settings, folder: Path) -> Path:
 def _properties(settings: Settings) -> dict[str, str]:
     """For both modes: the shipment, the containers' environment, and last what the settings say."""
     shipped = shipment.ship(settings.hdfs)
-    found = {ARCHIVES: ",".join(shipped.archives)}
+    found = {_ARCHIVES: ",".join(shipped.archives)}
     if _JARS_GIVEN.isdisjoint(settings.spark.properties):
         shipment.put_once(open_store(shipped.folder, settings.hdfs), _JARS_NAME, lambda tar: tar.add(_JARS, "."))
         found["spark.yarn.archive"] = f"{shipped.folder}/{_JARS_NAME}"
