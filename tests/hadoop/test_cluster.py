@@ -16,8 +16,9 @@ import pytest
 
 from sdfo.testing.hadoop import config, jars
 from sdfo.testing.hadoop.cluster import Cluster
-from sdfo.testing.hadoop.config import HOST, Ports
+from sdfo.testing.hadoop.config import Ports
 from sdfo.testing.hadoop.daemons import Daemon, Home
+from sdfo.testing.ports import HOST
 
 pytestmark = pytest.mark.hadoop
 

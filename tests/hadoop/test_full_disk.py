@@ -99,7 +99,7 @@ def test_no_datanode_has_room(archive: Archive, expected, hadoop: Cluster) -> No
     archive.san.mkdir()
     study = next(iter(archive.parts())).rpartition("/")[2].partition("-")[0]
     read = [data for _, data in Client(archive.settings()).exam(study)]
-    assert read == [file.read_bytes() for file in sorted((archive.folder / "san-elsewhere" / "exam0").iterdir())]
+    assert read == [file.read_bytes() for file in sorted((archive.folder / "san-elsewhere" / "exam00").iterdir())]
     archive.san.rmdir()
     (archive.folder / "san-elsewhere").rename(archive.san)
     status = archive.sdfo("status")

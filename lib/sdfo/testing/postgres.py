@@ -10,7 +10,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,8 @@ from pathlib import Path
 from typing import IO
 
 from sqlalchemy import create_engine, text
+
+from sdfo.testing import ports
 
 INSTALL = "apt-get install postgresql"
 
@@ -51,7 +52,7 @@ def postgres(*, durable: bool = False) -> Iterator[Server]:
     programs, folder = _programs(), Path(tempfile.mkdtemp(prefix="sdfo-pg-"))
     try:
         _hand_over(folder)
-        data, port = folder / "data", _free_port()
+        data, port = folder / "data", ports.free()
         places: list[str | Path] = ["-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", folder]
         with open(folder / "log", "wb") as log:
             _initialise(programs, data, log)
@@ -100,12 +101,6 @@ def _await(ready: Sequence[str | Path], server: subprocess.Popen[bytes], log: Pa
         if server.poll() is not None or time.monotonic() > until:
             raise RuntimeError(f"PostgreSQL did not start: {log.read_text(errors='replace')}")
         time.sleep(0.05)
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def main(command: Sequence[str]) -> int:

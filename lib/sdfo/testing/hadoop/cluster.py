@@ -22,8 +22,9 @@ from typing import Any, TypeVar
 
 from sdfo.stores.hdfs import site
 from sdfo.testing.hadoop import config, jars
-from sdfo.testing.hadoop.config import HOST, Ports, Sites
+from sdfo.testing.hadoop.config import Ports, Sites
 from sdfo.testing.hadoop.daemons import Daemon, Home
+from sdfo.testing.ports import HOST
 
 _PATIENCE = 120.0  # seconds until ready: 15 on two idle cores
 _YARN = ("nodemanager", "resourcemanager")  # in the order of stopping: a NodeManager ends its containers as it goes

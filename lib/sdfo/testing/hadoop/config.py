@@ -7,7 +7,6 @@ interfaces (docs/operations.md).
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields
@@ -15,7 +14,8 @@ from pathlib import Path
 from typing import Self
 from xml.sax.saxutils import escape
 
-HOST = "127.0.0.1"
+from sdfo.testing.ports import HOST, hold
+
 BLOCK = 16 * 1024 * 1024
 DEAD_SECONDS = 14
 """After this long the NameNode calls a silent DataNode dead: 2 × recheck + 10 × heartbeat, 630 s with Hadoop's defaults."""
@@ -47,9 +47,9 @@ class Ports:
     def free(cls, datanodes: int, more: int = 0) -> Self:
         """Ports that nobody has now. Somebody may have taken one before its daemon starts."""
         with ExitStack() as held:  # all at once, so that they differ
-            single = {field.name: _held_port(held) for field in fields(cls) if field.name not in ("datanodes", "more")}
-            each = [(_held_port(held), _held_port(held), _held_port(held)) for _ in range(datanodes)]
-            others = tuple(_held_port(held) for _ in range(more))
+            single = {field.name: hold(held) for field in fields(cls) if field.name not in ("datanodes", "more")}
+            each = [(hold(held), hold(held), hold(held)) for _ in range(datanodes)]
+            others = tuple(hold(held) for _ in range(more))
         return cls(**single, datanodes=tuple(each), more=others)
 
     @classmethod
@@ -69,17 +69,10 @@ class Ports:
         with ExitStack() as held:
             try:
                 for port in self._all():
-                    _held_port(held, port)
+                    hold(held, port)
             except OSError:
                 return False
         return True
-
-
-def _held_port(held: ExitStack, port: int = 0) -> int:
-    found = held.enter_context(socket.socket())
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # Java's servers set it too
-    found.bind((HOST, port))
-    return int(found.getsockname()[1])
 
 
 Properties = Mapping[str, object]

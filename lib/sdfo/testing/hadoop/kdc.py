@@ -10,7 +10,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sdfo.testing.hadoop.config import HOST
+from sdfo.testing import ports
+from sdfo.testing.ports import HOST
 
 REALM = "SDFO.TEST"
 INSTALL = "apt-get install krb5-kdc krb5-admin-server krb5-user libgssapi-krb5-2 curl"
@@ -56,7 +57,7 @@ class Kdc:
 
     def start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        port = _free_port()
+        port = ports.free()
         words = {"realm": REALM, "host": HOST, "port": port, "folder": self.folder}
         self.conf.write_text(_CLIENT.format(**words))
         (self.folder / "kdc.conf").write_text(_SERVER.format(**words))
@@ -101,12 +102,6 @@ def _tool(name: str) -> str:
     if found is None:
         raise FileNotFoundError(f"there is no {name} here: {INSTALL}")
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind((HOST, 0))
-        return int(found.getsockname()[1])
 
 
 def _await_port(port: int) -> None:
