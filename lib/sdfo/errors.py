@@ -28,6 +28,7 @@
         ├── SequenceFileError    Hadoop's container
         │   └── SequenceFileTruncated  the file ends inside its header or inside a record
         ├── DicomError           a DICOM file is not whole
+        ├── CodecError           a codestream, or an image that a codec cannot take
         └── SdicomError          an S-DICOM file
             ├── NotSdicom        wrong magic, class names or version
             ├── HeaderMismatch   the header does not agree with its own digest
@@ -189,6 +190,10 @@ class SequenceFileTruncated(SequenceFileError):
 
 
 class DicomError(FormatError):
+    pass
+
+
+class CodecError(FormatError):
     pass
 
 
