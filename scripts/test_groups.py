@@ -17,6 +17,7 @@ GROUPS = {
     "airflow": "airflow and not hadoop and not long",
     "hadoop": "hadoop and not long",
 }
+SIDE_BY_SIDE = {"unit", "night"}  # two tests at a time, for two cores: `-n 0` among the arguments undoes it
 NO_TESTS = 5  # pytest's exit code when nothing was collected
 REPORTS = Path("build/tests")
 
@@ -41,7 +42,8 @@ def run(name: str, marks: str, arguments: Sequence[str]) -> Group:
     report = REPORTS / f"{name}.xml"
     report.unlink(missing_ok=True)
     started = time.monotonic()
-    command = [sys.executable, "-m", "pytest", "-m", marks, f"--junitxml={report}", *arguments]
+    pairs = ["-n", "2", "--dist", "worksteal"] if name in SIDE_BY_SIDE else []
+    command = [sys.executable, "-m", "pytest", "-m", marks, f"--junitxml={report}", *pairs, *arguments]
     code = subprocess.run(command, check=False).returncode
     seconds = time.monotonic() - started
     if not report.exists():  # pytest refused its arguments
