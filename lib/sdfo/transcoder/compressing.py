@@ -11,7 +11,7 @@ from sdfo.errors import CodecError, DicomError
 from sdfo.jpeg2000 import Codec, Encoded
 from sdfo.model import Extent, Form
 from sdfo.sdicom import Original, Record
-from sdfo.sdicom.restoring import decorrelated, encapsulate
+from sdfo.sdicom.restoring import encapsulate
 from sdfo.transcoder import proof
 from sdfo.transcoder.images import Native, Obstacle, native
 from sdfo.transcoder.recipe import Recipe, Treated
@@ -55,9 +55,7 @@ class Press:
         encoded = [self.codec.encode(frame) for frame in image.frames()]
         streams = [each.codestream for each in encoded]
         for stream in streams:
-            proof.says_alike(image.says, stream)
-        if decorrelated(streams[0]) and not image.rgb:
-            raise Obstacle("proof failed: a colour transform of what is no RGB")
+            proof.says_alike(image, stream)
         edges = edges[0], image.surplus + edges[1]
         stored = encapsulate(edges, self.codec.transfer_syntax, streams)
         made = self._record(record, image, encoded)
