@@ -85,6 +85,6 @@ def test_the_share_that_is_judged():
 def test_the_judged_are_counted(bench):
     """So that a report can say how many."""
     files = {str(n): NativeImage(noise(GREY, 12, False, n), 12, number=n).file() for n in range(24)}
-    with bench.transcoded(files, Recipe("htj2k", judged=0.5)) as (half, _), bench.part(files) as part:
-        expected = sum(Recipe("htj2k", judged=0.5).judges(record.sha256) for record in part.records)
+    with bench.transcoded(files, Recipe("j2k", judged=0.5)) as (half, _), bench.part(files) as part:
+        expected = sum(Recipe("j2k", judged=0.5).judges(record.sha256) for record in part.records)
     assert 0 < half.judged == expected < 24
