@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench import codecs
 from bench.sizes import Sizes
 
 _PAGE = """# Benchmarks
@@ -39,6 +40,13 @@ well whatever it finds, because a machine that others use is no judge (the load 
 On a real Hadoop (3.5.0), which the bench starts: NameNode and three DataNodes on this machine, two replicas, blocks of
 128 MiB. Both sides of a row share with it the cores, the disk and the page cache.
 
+- **region first**: `j2k-roi` with the region as the archive finds it, and with a circle of 20 mm, against `j2k`, each on one thread;
+  {codec_images} images an exam, evenly spread; both by OpenJPEG. **cutting**: a codestream in memory becomes that of its first layer.
+- **an exam compressed**: an S-DICOM file read, its images encoded, each proven to come back to its SHA-256, every tenth read by
+  FFmpeg too, the S-DICOM file for near-line written; by two threads. Against two processes that have the images (and regions)
+  in memory, encode them, and decode, hash and judge them alike: they read, find and write nothing.
+- **near-line**: the S-DICOM file with `j2k-roi` codestreams, against the files each by zstd at level 3. **preview**: bytes of the
+  first layer, in which the region is exact, of all images that have layers.
 - **NameNode objects**: files, folders and blocks that the NameNode has more (FSNamesystemState) after a night over exams of
   equal size in a new archive, divided by their number: parts, journal, manifests and report of the run are in, and what only
   a first night makes. Against the folder, files and blocks of one exam with an HDFS file for each image.
@@ -61,6 +69,7 @@ On a real Hadoop (3.5.0), which the bench starts: NameNode and three DataNodes o
 
 def page(shown: str, sizes: Sizes, images: int) -> str:
     return _PAGE.format(
+        codec_images=codecs.IMAGES,
         table=shown.strip(),
         exam=sizes.exam,
         spark_exams=sizes.spark_exams,

@@ -42,6 +42,18 @@ ROWS = (
 )
 
 
+COMPRESSED = ("codecs", "backup")
+COMPRESSED_ROWS = (
+    *(
+        f"{what} ({exam}, {region})"
+        for what in ("region first", "size, region first")
+        for exam in ("CT", "MR")
+        for region in ("body", "circle of 20 mm")
+    ),
+    "cutting a codestream at its first layer",
+    *(f"an exam compressed (CT, {codec})" for codec in ("j2k", "htj2k", "j2k-roi")),
+    *(f"{what} ({exam})" for what in ("an exam on near-line", "preview of an image") for exam in ("CT", "MR")),
+)
 ON_HADOOP = ("namenode", "hdfs", "images", "clients")
 HADOOP_ROWS = (
     "NameNode objects, exam of 1 ",
@@ -70,6 +82,24 @@ LAYOUT_ROWS = tuple(
 def test_every_row_is_printed(tmp_path: Path) -> None:
     """One table with every row of these groups, as text, as JSON and as a page; the working folder is removed."""
     _run(tmp_path, ON_THIS_MACHINE, ROWS)
+
+
+def test_every_compressed_row_is_printed(tmp_path: Path) -> None:
+    """The same of images and exams compressed, here generated ones."""
+    _run(tmp_path, COMPRESSED, COMPRESSED_ROWS)
+
+
+def test_the_page_of_sizes(tmp_path: Path) -> None:
+    """One line an exam, one a prefix; the region is exact in each of them."""
+    page = tmp_path / "compression.md"
+    command = [sys.executable, "-m", "bench.compression", "--quick", "--markdown", str(page)]
+    ran = subprocess.run(command, cwd=CHECKOUT, env=os.environ | {"PYTHONPATH": ""}, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr[-4000:]
+    lines = [[cell.strip() for cell in line.split("|")] for line in page.read_text().splitlines() if line[:1] == "|"]
+    assert [line[1] for line in lines if line[1] in ("CT", "MR")][:2] == ["CT", "MR"]
+    prefixes = [line for line in lines if " of " in line[3] and "images" in line[3]]
+    assert {line[3].split(",")[0][:1] for line in prefixes} >= {"1", "2"}
+    assert {line[4] for line in prefixes} == {"0"}
 
 
 @pytest.mark.hadoop
