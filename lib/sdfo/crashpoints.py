@@ -27,14 +27,14 @@ NAMES = (
     "backup.written",
     "backup.outcomes",
     "backup.verified",
-    "backup.moved",
     "backup.renamed",
     "backup.committed",
     "restore.begun",
     "restore.verified",
-    "restore.moved",
     "restore.renamed",
     "restore.committed",
+    "put.away",
+    "put.renamed",
 )
 
 _passed: dict[str, int] = {}

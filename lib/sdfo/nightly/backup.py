@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from statistics import median
@@ -20,14 +21,14 @@ from sdfo.catalog import NewCopy, QuarantineNote, Waiting
 from sdfo.catalog.waiting import BACKUP
 from sdfo.conf import GIB
 from sdfo.errors import Missing, Postponed, StoreError
-from sdfo.model import PartOutcome, Tier
+from sdfo.model import Tier
 from sdfo.nightly import figures
 from sdfo.nightly.backing import BackupOutcome, BackupTask, hours, is_late, recipe_of
 from sdfo.nightly.batches import cut, name_of
 from sdfo.nightly.engines import KILLED, Engine, Progress, backup_all, shifted, silent, verify_all
-from sdfo.nightly.job import Job, lies_at
+from sdfo.nightly.job import Job
 from sdfo.nightly.place import Place
-from sdfo.nightly.putting import put, set_away
+from sdfo.nightly.putting import is_there, put, set_away
 from sdfo.nightly.turn import Turn, turn
 from sdfo.tiers import nearline
 
@@ -158,22 +159,25 @@ class _Backup:
         return min(full, self.rate * max(0.0, self.until - time.time()))
 
     def _earlier(self) -> dict[tuple[str, str], BackupOutcome]:
-        """What an earlier try of this run wrote and did not come to publish."""
+        """What earlier tries of this run wrote, by study and check."""
         found = dict[tuple[str, str], BackupOutcome]()
         for stat in self.place.store.list(self.place.path(BACKUP)):
             name = stat.path.removeprefix(self.place.path(""))
             if not name.endswith(".parquet"):
                 continue  # an attempt that a kill left behind
             for outcome in self.place.read(name, BackupOutcome, BACKUP):
-                if outcome.written is not None and self._lies(outcome.written):
-                    found[outcome.study, outcome.check] = outcome
+                found[outcome.study, outcome.check] = outcome
         return found
 
-    def _lies(self, part: PartOutcome) -> bool:
-        try:
-            return bool(lies_at(self.place.nearline, part))
-        except Missing:
-            return False
+    def _still(self, outcome: BackupOutcome | None) -> BackupOutcome | None:
+        """An earlier outcome, if its attempt is there, or was renamed and is whole: something else may lie at its name."""
+        if outcome is None or outcome.written is None:
+            return None
+        store, part = self.place.nearline, outcome.written
+        with suppress(Missing):
+            return outcome if store.stat(part.attempt) else None
+        beside = [part.path, *(new for _, new in part.apart)]
+        return outcome if all(is_there(store, part, path) for path in beside) else None
 
     def _batch(
         self,
@@ -183,7 +187,7 @@ class _Backup:
         progress: Progress,
     ) -> None:
         self.tried |= {task.part_id for task in tasks}
-        done = {task: earlier.pop((task.study, task.check), None) for task in tasks}
+        done = {task: self._still(earlier.pop((task.study, task.check), None)) for task in tasks}
         left = [task for task, outcome in done.items() if outcome is None or outcome.codec != _codec(job, task)]
         if left:
             before = len(self.copied) + self.failed
@@ -221,9 +225,11 @@ class _Backup:
         for (task, outcome), part, verdict in zip(written, parts, verdicts, strict=True):
             if verdict.reason is not None:
                 self._fail(task, f"its copy, read again: {verdict.reason}")
+                set_away(
+                    self.place.nearline, part.attempt, self.place.run
+                )  # else a repeated step would find it written
                 continue
             put(self.place.nearline, part, self.place.run)
-            crashpoints.passing("backup.moved")
             moved.append((task, outcome))
         crashpoints.passing("backup.renamed")
         replaced = self.place.catalog.add_copies(self.mine.lease, [self._copy(outcome) for _, outcome in moved])

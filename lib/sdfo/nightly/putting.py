@@ -9,6 +9,7 @@ import secrets
 from contextlib import suppress
 from hashlib import sha256
 
+from sdfo import crashpoints
 from sdfo.errors import Exists, FormatError, Missing, OutOfRange
 from sdfo.model import PartOutcome
 from sdfo.sdicom import Part
@@ -24,10 +25,12 @@ def put(store: Store, part: PartOutcome, run: str) -> None:
         try:
             store.rename(old, new)
         except (Exists, Missing):
-            if not _is_there(store, part, new):
+            if not is_there(store, part, new):
                 store.stat(old)
                 set_away(store, new, run)
+                crashpoints.passing("put.away")
                 store.rename(old, new)
+        crashpoints.passing("put.renamed")
 
 
 def set_away(store: Store, path: str, run: str) -> None:
@@ -36,7 +39,7 @@ def set_away(store: Store, path: str, run: str) -> None:
         store.rename(path, f"attempts/{run}/replaced-{secrets.token_hex(6)}/{path.rpartition('/')[2]}")
 
 
-def _is_there(store: Store, part: PartOutcome, at: str) -> bool:
+def is_there(store: Store, part: PartOutcome, at: str) -> bool:
     """Whether every byte at a name is what it should be; of a file beside a part its name says what that is."""
     try:
         if at == part.path:

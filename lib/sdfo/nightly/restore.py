@@ -171,6 +171,9 @@ class _Restore:
     def part(self, held: _Held) -> str | None:
         """Make again what can be; why the copy on HDFS cannot."""
         failed: str | None = None
+        for copy, fault in ((held.hdfs, held.hdfs_fault), (held.near, held.near_fault)):
+            if copy is not None and copy.state == "damaged" and fault is None:
+                self._mark(held, copy.tier, "verified")  # made whole since, by a restore that was killed or by a person
         if held.near is not None and held.near_fault is not None:
             self._mark(held, Tier.NEARLINE, "damaged", held.near_fault)
         if held.hdfs is not None and held.hdfs_fault is not None:
