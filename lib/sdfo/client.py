@@ -13,6 +13,7 @@ from pathlib import Path
 import pydicom
 
 from sdfo.catalog import Catalog, Query, StudyRow
+from sdfo.compressed import Compressed, Preview
 from sdfo.conf import Settings
 from sdfo.dicom import attributes
 from sdfo.errors import BadPath, CatalogError, Exists, FormatError, Missing, OutOfRange, SdfoError, StoreError
@@ -21,6 +22,7 @@ from sdfo.model import Kind, Location, Tier, path_part
 from sdfo.reader import SITE, Reader
 from sdfo.sdicom import Part
 from sdfo.stores import open_store
+from sdfo.tiers.nearline import ID_FILE
 from sdfo.tiers.san import San
 from sdfo.writer import Stored, Writer
 
@@ -89,25 +91,37 @@ class Archive:
         """
         return attributes(self.reader.head(min(self.locator.files(uid), key=_is_no_image)))
 
+    def preview(self, uid: str, layers: int = 1, frame: int = 0) -> Preview:
+        """An image of an instance (of the first one of a study or series) by its first layers, and no more bytes than these.
+
+        The protected region is exact in it, the background is not before it is `final`. `NotFound` if no copy has layers.
+        """
+        with Compressed(self.reader) as compressed:
+            return compressed.preview(min(self.locator.files(uid), key=_is_no_image), layers, frame)
+
     def store(self, data: bytes) -> Stored:
         """Keep a received DICOM file on the SAN; it can be found and read at once."""
         return self.writer.store(data)
 
-    def get(self, uid: str, to: Path) -> GetReport:
+    def get(self, uid: str, to: Path, as_stored: bool = False) -> GetReport:
         """Write the files of a study, series or instance below `to`: `<study>/[<n>/]<name>`, as they lay on the SAN.
 
         `<n>` numbers the exam folders where a study has several. What cannot lie under its own name, because a later file
         had the same or a folder has it, gets digits of its SHA-256 after it. A file that is there is never replaced: `Exists`.
+        `as_stored`: of the files that some copy holds compressed, the DICOM object with the codestreams instead.
         """
         before, files = len(self.faults), self.locator.files(uid)
         folders = sorted({copies[0].folder for copies in files})
         total = 0
-        for copies, name in zip(files, _names(files), strict=True):
-            number = str(folders.index(copies[0].folder)) if len(folders) > 1 else ""
-            total += self._get(copies, os.fsencode(to / path_part(copies[0].study) / number), name)
+        with Compressed(self.reader) as compressed:
+            for copies, name in zip(files, _names(files), strict=True):
+                number = str(folders.index(copies[0].folder)) if len(folders) > 1 else ""
+                stored = compressed.stored(copies) if as_stored else None
+                total += self._get(copies, os.fsencode(to / path_part(copies[0].study) / number), name, stored)
         return GetReport(len(files), total, tuple(self.faults[before:]))
 
-    def _get(self, copies: tuple[Location, ...], to: bytes, name: bytes) -> int:
+    def _get(self, copies: tuple[Location, ...], to: bytes, name: bytes, stored: bytes | None) -> int:
+        """Writes the file, or what is `stored` of it instead; its size."""
         target = os.path.join(to, _below(name))
         attempt = os.path.join(os.path.dirname(target), b".sdfo-" + os.fsencode(secrets.token_hex(8)))
         try:
@@ -115,7 +129,10 @@ class Archive:
                 raise Exists(f"a file of study {copies[0].study} is there already; choose an empty folder")
             os.makedirs(os.path.dirname(target), exist_ok=True)
             with open(attempt, "xb") as file:
-                self.reader.spool(copies, file.write, lambda: (file.seek(0), file.truncate()))
+                if stored is None:
+                    self.reader.spool(copies, file.write, lambda: (file.seek(0), file.truncate()))
+                else:
+                    file.write(stored)
                 size = file.tell()
             os.rename(attempt, target)
         except OSError as error:  # its text has the name
@@ -137,7 +154,9 @@ class Archive:
 
     def _is_bad(self, tier: Tier, error: SdfoError) -> bool:
         if isinstance(error, Missing):
-            self.reader.store(tier).stat(SITE)  # a store that is not there misses every file
+            self.reader.store(tier).stat(
+                ID_FILE if tier is Tier.NEARLINE else SITE
+            )  # a store that is not there misses every file
         return isinstance(error, FormatError | Missing | OutOfRange)
 
     def _mark(self, location: Location) -> None:

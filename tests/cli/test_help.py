@@ -20,6 +20,7 @@ COMMANDS = [
     "locate",
     "get",
     "head",
+    "region",
     "store",
     "ls",
     "check",
@@ -31,7 +32,18 @@ COMMANDS = [
     "status",
     "config",
 ]
-HEAVY = {"pydicom", "pyarrow", "sqlalchemy", "pyspark", "mrjob", "numpy", "pydantic", "jinja2", "zstandard", "alembic"}
+HEAVY = {
+    "pydicom",
+    "pyarrow",
+    "sqlalchemy",
+    "pyspark",
+    "mrjob",
+    "numpy",
+    "pydantic",
+    "jinja2",
+    "zstandard",
+    "alembic",
+} | {"scipy", "skimage", "PIL"}
 
 
 def test_help_lists_the_contract(site):

@@ -12,8 +12,10 @@ from hashlib import sha256
 
 import numpy as np
 
+from sdfo.dicom import Encapsulated, ImagePixel, encapsulated
 from sdfo.errors import CodecError, RecordMismatch, SdicomError
-from sdfo.jpeg2000 import Image, decode
+from sdfo.jpeg2000 import Image, codestream, decode
+from sdfo.model import Form
 from sdfo.sdicom.record import Record
 
 _TYPES = ("|u1", "|i1", "<u2", "<i2", ">u2", ">i2")
@@ -75,3 +77,24 @@ def _proven(expected: str, pieces: Sequence[bytes], path: str | None, offset: in
     if found != expected:
         raise RecordMismatch("SHA-256 of an original", path=path, offset=offset, expected=expected, found=found)
     return data
+
+
+def stored(record: Record, value: bytes, edges: tuple[bytes, bytes] | None, path: str | None = None) -> bytes:
+    """The DICOM object of a compressed `record`, as other software reads it: the value, or what `codestream` leaves out."""
+    if record.form is Form.FILE:
+        return value
+    if edges is None:
+        raise SdicomError("nothing is known of the head of a record", path=path)
+    frames = list(codestreams(record, value, path))
+    return encapsulate(edges, record.transfer_syntax or "", frames).data
+
+
+def encapsulate(edges: tuple[bytes, bytes], transfer_syntax: str, frames: Sequence[bytes]) -> Encapsulated:
+    """A DICOM object from an original's head and tail and its frames' codestreams. `DicomError` as `encapsulated`.
+
+    Red, green and blue that went through the reversible transform are YBR_RCT (PS3.5 section 8.2.4).
+    """
+    photometric = ImagePixel.of(edges[0]).photometric
+    if photometric == "RGB" and codestream.read(frames[0]).coding.transformed:
+        photometric = "YBR_RCT"
+    return encapsulated(*edges, transfer_syntax, photometric, frames)
