@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sdfo.sdicom import Part, described, escape_name, plan, write
+from sdfo.sdicom import Part, described, in_order, plan, write
 from sdfo.stores.local import LocalStore
 from sdfo.transcoder import Recipe, Transcoded, transcode
 
@@ -25,11 +25,10 @@ class Bench:
 
     @contextmanager
     def part(self, files: Mapping[str, bytes]) -> Iterator[Part]:
-        """An S-DICOM file of these, as the night would write it."""
+        """An S-DICOM file of these, as the night would write it; names as the index has them."""
         path = f"exams/2024/01/{secrets.token_hex(6)}.sdicom"
-        records = [described(escape_name(name.encode()), data) for name, data in files.items()]
-        ordered = sorted(records, key=lambda record: record.name.encode())
-        held = [record for record in ordered if record.head is not None]
+        records = [described(name, data) for name, data in files.items()]
+        held = [record for record in in_order(records) if record.head is not None]
         heads = (_edges(files[each.name], each.head or 0, each.tail or 0) for each in held)
         planned = plan(STUDY, b"exam", records, heads)
         with self.store.create(path) as sink:

@@ -103,7 +103,10 @@ def _kept() -> dict[str, tuple[bytes, str]]:
     words[at + 5 : at + 6] = b"W"
     halved = _colour(photometric="YBR_FULL_422", raw=bytes(19 * 23 * 2), shape=(1, 19, 23, 3))
     wide = NativeImage(noise(GREY, 16, False), 32, allocated=32)
+    plain_image = IMAGES["plain"]
+    twice = NativeImage(plain_image.samples, 12, raw=plain_image.value() * 2)
     return {
+        "a second frame that the header does not count": (twice.file(), f"more frames than the header says, {LITTLE}"),
         "High Bit 15 of 12": (left.file(), f"High Bit not Bits Stored - 1, {LITTLE}"),
         "bits above High Bit": (overlay.file(), f"bits above High Bit in use, {LITTLE}"),
         "a sign not extended": (unextended.file(), f"bits above High Bit in use, {LITTLE}"),

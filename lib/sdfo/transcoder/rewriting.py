@@ -14,6 +14,7 @@ from sdfo.model import Extent, Form, Kind, is_uid
 from sdfo.sdicom import Apart, Part, Plan, Record, part_name, plan, write
 from sdfo.stores import CHUNK, Store, anew
 from sdfo.transcoder.compressing import Made
+from sdfo.transcoder.copying import passing
 from sdfo.transcoder.recipe import Transcoded, Treated
 from sdfo.transcoder.spool import Spool
 
@@ -70,9 +71,10 @@ class _Rewriting:
 
     def _tail(self, row: _Row, tail: bytes) -> bytes:
         """The surplus of a pixel data's value is in the tail of a compressed record, and not in its original's."""
-        if row.surplus is not None:
+        wanted = row.record.tail or 0
+        if row.surplus is not None and wanted > len(tail):
             return self.spool.read(row.surplus) + tail
-        return tail[len(tail) - (row.record.tail or 0) :]
+        return tail[len(tail) - wanted :]
 
     def write(self, planned: Plan, form: Form) -> Transcoded:
         attempt = f"{self.attempts}/{planned.check[:16]}-{secrets.token_hex(6)}/"
@@ -83,7 +85,7 @@ class _Rewriting:
             self.target.create(f"{attempt}part.sdicom") as sink,
             ahead(self._value, zip(self.rows, planned.records, strict=True), self.threads) as values,
         ):
-            write(sink, planned, values)
+            write(sink, planned, map(passing, values))
         return Transcoded(
             attempt=sink.path,
             path=f"{folder}/{name}" if folder else name,
@@ -119,7 +121,7 @@ class _Rewriting:
     def _copy(self, path: str, apart: Apart, to: str) -> None:
         digest = sha256()
         with self.part.store.open(path) as source, self.target.create(to) as sink:
-            for piece in source.stream():
+            for piece in passing(source.stream()):
                 digest.update(piece)
                 sink.write(piece)
             if digest.hexdigest() != apart.sha256:
