@@ -38,7 +38,8 @@ def test_locate_says_every_copy_cheapest_first(archived):
 
 
 def test_get_is_byte_identical_and_replaces_nothing(archived, tmp_path):
-    """A study, damaged file and all, from the SAN and, while that is away, from HDFS; never over a file that is there."""
+    """A study, damaged file and all, from the SAN and, while that is away, from HDFS, which is told
+    in one line; never over a file that is there."""
     folder = next(archived.san.glob("*_3"))
     assert archived.json("get", study_uid(3), "--to", tmp_path / "a")["files"] == 4
     assert _digests(tmp_path / "a") == _digests(folder)
@@ -47,10 +48,13 @@ def test_get_is_byte_identical_and_replaces_nothing(archived, tmp_path):
     folder.rename(archived.folder / "away")
     try:
         done = archived.json("get", study_uid(3), "--to", tmp_path / "b")
+        said = archived.run("get", study_uid(3), "--to", tmp_path / "c").stderr.splitlines()
     finally:
         (archived.folder / "away").rename(folder)
     assert _digests(tmp_path / "b") == _digests(folder)
     assert done["files"] == 4
+    (line,) = [line for line in said if "passed over" in line]
+    assert line.startswith(f"sdfo: 4 copies on san of study {study_uid(3)} passed over: ")
 
 
 def test_head_without_pixels(archived):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -102,6 +102,7 @@ def _groups(copies: list[Location], ids: dict[bytes, int]) -> Table:
 
 
 def _faults(archive: Archive) -> None:
-    """Copies that could not be used, whether or not another one gave the bytes."""
-    for fault in archive.faults:
-        show.note(f"a copy on {fault.tier} of study {fault.study} was passed over: {fault.what}")
+    """Copies that could not be used, whether or not another one gave the bytes; a line for all of one place and cause."""
+    for fault, files in Counter(archive.faults).items():
+        what = "a copy" if files == 1 else f"{files} copies"
+        show.note(f"{what} on {fault.tier} of study {fault.study} passed over: {fault.what}")
