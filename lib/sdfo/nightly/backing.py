@@ -100,6 +100,7 @@ def recipe_of(settings: Nearline, modality: str) -> Recipe:
 
 def _written(job: Job, task: BackupTask, threads: int) -> BackupOutcome:
     recipe, target = recipe_of(job.settings.nearline, task.modality), job.mounted_nearline()
+    recipe = replace(recipe, region=job.settings.region)
     store = replace(job, tier=Tier.HDFS).store()
     crashpoints.passing("backup.begun", task.study)
     try:
