@@ -132,25 +132,29 @@ class Archive:
         """
         self.faults.append(Fault(location.tier, location.study, str(error)))
         with suppress(CatalogError, StoreError):
-            if location.tier is not Tier.SAN and self._is_bad(error):
+            if location.tier is not Tier.SAN and self._is_bad(location.tier, error):
                 self._mark(location)
 
-    def _is_bad(self, error: SdfoError) -> bool:
+    def _is_bad(self, tier: Tier, error: SdfoError) -> bool:
         if isinstance(error, Missing):
-            self.reader.hdfs.stat(SITE)  # a store that is not there misses every file
+            self.reader.store(tier).stat(SITE)  # a store that is not there misses every file
         return isinstance(error, FormatError | Missing | OutOfRange)
 
     def _mark(self, location: Location) -> None:
         for part in self.catalog.parts(location.study):
             for copy in self.catalog.copies(part.id):
-                if copy.tier == location.tier and copy.state != "damaged" and self._holds(copy.path, location.path):
+                if (
+                    copy.tier == location.tier
+                    and copy.state != "damaged"
+                    and self._holds(copy.tier, copy.path, location.path)
+                ):
                     self.catalog.mark_copy(part.id, copy.tier, "damaged")
 
-    def _holds(self, part: str, path: str | None) -> bool:
+    def _holds(self, tier: str, part: str, path: str | None) -> bool:
         """Whether `path` is the part's file, or one kept beside it."""
         if path is None or path == part or path.endswith(".sdicom"):
             return path == part
-        with Part.open(self.reader.hdfs, part) as opened:
+        with Part.open(self.reader.store(Tier(tier)), part) as opened:
             return path.rpartition("/")[2] in {apart.path for apart in opened.aparts}
 
 

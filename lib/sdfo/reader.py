@@ -2,12 +2,16 @@
 
 Every byte handed out was compared with its SHA-256, except those of a SAN file that no night has read yet, and a head
 read from a file of its own. A copy that is missing or damaged is passed over, and told to `fault`.
+
+A copy written with another codec than its part was published with lays its records out anew, so the catalog cannot
+say where a file lies in it (`Location.extent` is None): its own index does, and gives the original back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from itertools import groupby
@@ -16,9 +20,19 @@ from typing import TypeVar
 from sdfo.catalog.types import keepable
 from sdfo.conf import Settings
 from sdfo.dicom import examine
-from sdfo.errors import Changed, FormatError, Missing, NotFound, RecordMismatch, SanError, SdfoError, StoreError
+from sdfo.errors import (
+    Changed,
+    FormatError,
+    Missing,
+    NotFound,
+    RecordMismatch,
+    SanError,
+    SdfoError,
+    SdicomError,
+    StoreError,
+)
 from sdfo.model import Extent, Location, Tier
-from sdfo.sdicom import Part, escape_name
+from sdfo.sdicom import Part, Record, escape_name
 from sdfo.stores import CHUNK, Source, Store, open_store
 from sdfo.tiers.san import San, SanFile
 
@@ -26,6 +40,9 @@ T = TypeVar("T")
 
 SITE = "site.json"
 """In the store's root: which SAN this archive belongs to. Where even it is missing, the store is not there."""
+
+THREADS = 2
+"""That restore originals ahead of whoever reads a whole exam."""
 
 Fault = Callable[[Location, SdfoError], None]
 """Told of each copy that could not be used, before the next one is tried."""
@@ -47,26 +64,53 @@ class Reader:
     def hdfs(self) -> Store:
         return open_store(self.settings.hdfs.root, self.settings.hdfs)
 
+    @cached_property
+    def nearline(self) -> Store:
+        return open_store(self.settings.nearline.root, self.settings.hdfs)
+
+    def store(self, tier: Tier) -> Store:
+        """Where the parts of a tier lie. `Missing` for one that has no store of parts."""
+        if tier is Tier.HDFS:
+            return self.hdfs
+        if tier is Tier.NEARLINE:
+            return self.nearline
+        raise Missing(f"no reader for tier {tier}")
+
+    def part(self, location: Location) -> Part:
+        """The S-DICOM file that holds a copy; the caller closes it."""
+        return Part.open(self.store(location.tier), location.path or "")
+
     def read(self, copies: Sequence[Location]) -> bytes:
         """One file, whole, from the first of its copies that proves to be so. `NotFound` if none does."""
         return self.first(copies, self._read)
 
     def each(self, files: Sequence[Sequence[Location]]) -> Iterator[bytes]:
         """Each file as `read` gives it. Neighbours whose first copies lie in one S-DICOM file come out of one reading."""
-        for path, group in groupby(files, _record_of):
+        for place, group in groupby(files, _part_of):
             copies = list(group)
-            yield from map(self.read, copies) if path is None else self._together(path, copies)
+            yield from map(self.read, copies) if place is None else self._together(place, copies)
 
-    def _together(self, path: str, files: Sequence[Sequence[Location]]) -> Iterator[bytes]:
+    def _together(self, place: _Place, files: Sequence[Sequence[Location]]) -> Iterator[bytes]:
         """What does not come whole this way is read as if it were alone: that finds, and tells, what is wrong."""
-        done = 0
-        with suppress(StoreError, FormatError), self.hdfs.open(path) as source:
-            extents = [copies[0].extent or Extent(0, 0) for copies in files]
-            for copies, data in zip(files, source.each(extents), strict=True):
-                right = sha256(data).hexdigest() == copies[0].sha256
-                yield data if right else self.read(copies)
+        done, values = 0, self._by_index if place.indexed else self._by_extent
+        with suppress(StoreError, FormatError):
+            for copies, (found, data) in zip(files, values(place, [copies[0] for copies in files]), strict=True):
+                yield data if found == copies[0].sha256 else self.read(copies)
                 done += 1
         yield from map(self.read, files[done:])
+
+    def _by_extent(self, place: _Place, files: Sequence[Location]) -> Iterator[tuple[str, bytes]]:
+        """Digest and bytes of each file, whose places the catalog knows."""
+        with self.store(place.tier).open(place.path) as source:
+            for data in source.each([each.extent or Extent(0, 0) for each in files]):
+                yield sha256(data).hexdigest(), data
+
+    def _by_index(self, place: _Place, files: Sequence[Location]) -> Iterator[tuple[str, bytes]]:
+        """The same out of a copy whose own index says where they lie, and proves them."""
+        with self.part(files[0]) as part:
+            records = [_record(part, each) for each in files]
+            for record, data in part.originals(records, THREADS):
+                yield _digest(record), data
 
     def head(self, copies: Sequence[Location]) -> bytes:
         """A file's bytes before its pixel data's value; the file itself if it has none. No pixels are read.
@@ -98,15 +142,23 @@ class Reader:
         raise NotFound(f"no whole copy of a file of study {study} can be reached", next_command=f"sdfo locate {study}")
 
     def _read(self, location: Location) -> bytes:
+        if _is_indexed(location):
+            return self._original(location)
         with self.open(location) as source:
             extent = _extent(location, source)
             data = source.read(extent.offset, extent.length)
         _prove(location, sha256(data).hexdigest())
         return data
 
+    def _original(self, location: Location) -> bytes:
+        with self.part(location) as part:
+            record = _record(part, location)
+            _prove(location, _digest(record))
+            return part.original(record)
+
     def _head(self, location: Location) -> bytes:
         if location.path is not None and location.path.endswith(".sdicom"):
-            with Part.open(self.hdfs, location.path) as part:
+            with self.part(location) as part:
                 kept = part.head(part.by_name(escape_name(location.name)))
             return self._read(location) if kept is None else kept[0]
         with self.open(location) as file:
@@ -115,6 +167,9 @@ class Reader:
 
     def stream(self, location: Location) -> Iterator[bytes]:
         """One copy's bytes; `RecordMismatch` after the last if they are not what they should be."""
+        if _is_indexed(location):
+            yield self._original(location)
+            return
         digest = sha256()
         with self.open(location) as source:
             extent = _extent(location, source)
@@ -128,9 +183,7 @@ class Reader:
         """The file that holds a copy; the caller closes it."""
         if location.tier is Tier.SAN:
             return self._on_san(location)
-        if location.tier is Tier.HDFS and location.path is not None:
-            return self.hdfs.open(location.path)
-        raise Missing(f"no reader for tier {location.tier}", path=location.path)
+        return self.store(location.tier).open(location.path or "")
 
     def _on_san(self, location: Location) -> SanFile:
         """A file that no night has read has no digest: that it still is the instance which the scan saw is all to go by."""
@@ -144,10 +197,40 @@ class Reader:
         return file
 
 
-def _record_of(copies: Sequence[Location]) -> str | None:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """An S-DICOM file; `indexed`: its own index must be asked where a file lies in it."""
+
+    tier: Tier
+    path: str
+    indexed: bool
+
+
+def _is_indexed(location: Location) -> bool:
+    """Whether a copy lies in an S-DICOM file of which the catalog knows no places."""
+    return location.extent is None and location.path is not None and location.path.endswith(".sdicom")
+
+
+def _part_of(copies: Sequence[Location]) -> _Place | None:
     """The S-DICOM file in which the first copy is a record with a digest."""
     first = copies[0]
-    return first.path if first.tier is Tier.HDFS and first.extent is not None and first.sha256 is not None else None
+    indexed = _is_indexed(first)
+    if first.tier is Tier.SAN or first.path is None or first.sha256 is None or not (first.extent or indexed):
+        return None
+    return _Place(first.tier, first.path, indexed)
+
+
+def _record(part: Part, location: Location) -> Record:
+    """A copy that lacks one of its part's files is no whole copy."""
+    try:
+        return part.by_name(escape_name(location.name))
+    except NotFound as error:
+        raise SdicomError(error.what, path=error.path) from error
+
+
+def _digest(record: Record) -> str:
+    """Of the original."""
+    return record.sha256 if record.original is None else record.original.sha256
 
 
 def _extent(location: Location, source: Source | SanFile) -> Extent:

@@ -24,7 +24,8 @@ from sdfo.stores import CHUNK, Source, Store
 class CheckReport:
     """What was proven. `bytes` counts what was hashed, of records and of `aparts` files beside; 0 unless the check was deep.
 
-    `absent`: files that belong beside this one and do not lie there.
+    `absent`: files that belong beside this one and do not lie there. `restored`: originals that came out of compressed
+    values, where these were asked for.
     """
 
     records: int = 0
@@ -32,6 +33,7 @@ class CheckReport:
     bytes: int = 0
     aparts: int = 0
     absent: tuple[str, ...] = ()
+    restored: int = 0
 
     def __add__(self, other: CheckReport) -> CheckReport:
         return CheckReport(
@@ -40,6 +42,7 @@ class CheckReport:
             self.bytes + other.bytes,
             self.aparts + other.aparts,
             self.absent + other.absent,
+            self.restored + other.restored,
         )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from hashlib import sha256
 from types import TracebackType
 from typing import Self
 
+from sdfo.ahead import ahead
 from sdfo.errors import HeaderMismatch, NotFound, OutOfRange, SdicomError
 from sdfo.model import Extent
 from sdfo.sdicom.checking import CheckReport, check_aparts, check_header, check_values
@@ -74,14 +75,34 @@ class Part:
         """The value, in one read. `RecordMismatch` if its digest is not the index's."""
         return read_extent(self.source, self.extent(record), record.sha256)
 
-    def values(self) -> Iterator[tuple[Record, bytes]]:
-        """Every record and its value, in record order, out of one reading of the file. `RecordMismatch` as `value`."""
-        records = list(self.records)
-        extents = [self.extent(record) for record in records]
+    def values(self, records: Sequence[Record] | None = None) -> Iterator[tuple[Record, bytes]]:
+        """Every record (or of `records` each) and its value, out of one reading of the file. `RecordMismatch` as `value`."""
+        chosen = list(self.records if records is None else records)
+        extents = [self.extent(record) for record in chosen]
         with translated(self.path):
-            for record, extent, data in zip(records, extents, self.source.each(extents), strict=True):
+            for record, extent, data in zip(chosen, extents, self.source.each(extents), strict=True):
                 compare(self.path, extent.offset, record.sha256, sha256(data).hexdigest())
                 yield record, data
+
+    def original(self, record: Record) -> bytes:
+        """The file as it was received: the value, or what a compressed one stands for, proven by its SHA-256.
+
+        `RecordMismatch`, `CodecError`, or `SdicomError` for a way back that is not known.
+        """
+        return self._original((record, self.value(record)))[1]
+
+    def originals(self, records: Sequence[Record] | None = None, threads: int = 1) -> Iterator[tuple[Record, bytes]]:
+        """`values`, each as `original` gives it, by so many threads."""
+        with ahead(self._original, self.values(records), threads) as restored:
+            yield from restored
+
+    def _original(self, item: tuple[Record, bytes]) -> tuple[Record, bytes]:
+        record, value = item
+        if record.original is None:
+            return item
+        from sdfo.sdicom.restoring import restored  # most parts need no decoder
+
+        return record, restored(record, value, self.head(record), self.path)
 
     def stream(self, record: Record, chunk: int = CHUNK) -> Iterator[bytes]:
         """The value in pieces. Trust none before the last was taken: only then `RecordMismatch` can be told."""
@@ -122,17 +143,21 @@ class Part:
             record = self.records[number]
             yield record, raw[: record.head], raw[record.head :]
 
-    def check(self, deep: bool = False, threads: int = 1) -> CheckReport:
+    def check(self, deep: bool = False, threads: int = 1, originals: bool = False) -> CheckReport:
         """Whether the file is whole; raises what is wrong first. Not deep: the header, heads too, and every place in it.
 
         Deep: besides, header and framing are encoded again and compared, every value and every file beside is hashed,
-        and the heads are compared with the values' own bytes; by so many `threads`.
+        and the heads are compared with the values' own bytes; by so many `threads`. `originals`: besides, every
+        compressed value is decoded, and must give the file that it stands for.
         """
         records = tuple(self.records)
         report = check_header(self.source, self.front, self._heads, records)
         if deep:
             report += check_values(self.source, self.front, self._heads, records, threads)
             report += check_aparts(self.store, self.path, self.aparts)
+        if originals:
+            compressed = [record for record in records if record.original is not None]
+            report += CheckReport(restored=sum(1 for _ in self.originals(compressed, threads)))
         return report
 
     def _read(self, offset: int, length: int) -> bytes:

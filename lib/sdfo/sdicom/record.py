@@ -23,7 +23,7 @@ Layers = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """The file that a compressed value stands for. `restore` names how to get it back: the codec that wrote it knows."""
+    """The file that a compressed value stands for. `restore` says how its samples were laid out (docs/format.md)."""
 
     length: int
     sha256: str

@@ -1,0 +1,77 @@
+"""How a compressed value becomes the file that it stands for (docs/format.md, "Restoring an original").
+
+original = head + decoded pixels + tail. The pixels are the samples frame after frame, row by row, and within a pixel
+sample by sample, or, planar, plane by plane (PS3.3 section C.7.6.3.1.3); each as an integer of the type named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+import numpy as np
+
+from sdfo.errors import CodecError, RecordMismatch, SdicomError
+from sdfo.jpeg2000 import Image, decode
+from sdfo.sdicom.record import Record
+
+_TYPES = ("|u1", "|i1", "<u2", "<i2", ">u2", ">i2")
+_WORD, _PLANAR = "pixels", "planar"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What `Original.restore` says: `pixels`, the samples' type as numpy writes it, and ` planar` where they are so."""
+
+    type: str
+    planar: bool = False
+
+    def __str__(self) -> str:
+        return f"{_WORD} {self.type}" + (f" {_PLANAR}" if self.planar else "")
+
+    @classmethod
+    def of(cls, text: str) -> Way:
+        """`SdicomError` for a text of another writer's, which this one does not know."""
+        word, _, rest = text.partition(" ")
+        kind, _, planar = rest.partition(" ")
+        if word != _WORD or kind not in _TYPES or planar not in ("", _PLANAR) or str(cls(kind, bool(planar))) != text:
+            raise SdicomError("no way is known to restore an original", expected=f"{_WORD} TYPE", found=text[:40])
+        return cls(kind, bool(planar))
+
+    def bytes_of(self, image: Image) -> bytes:
+        """One frame as it stood in the file."""
+        samples = np.moveaxis(image.samples, -1, 0) if self.planar and image.samples.ndim == 3 else image.samples
+        return samples.astype(np.dtype(self.type)).tobytes()
+
+
+def codestreams(record: Record, value: bytes, path: str | None = None) -> Iterator[bytes]:
+    """Each frame's codestream, its fragments joined."""
+    if record.frames is None:
+        raise SdicomError("a compressed record without its frames", path=path)
+    for frame in record.frames:
+        yield b"".join(value[part.offset : part.end] for part in frame)
+
+
+def restored(record: Record, value: bytes, edges: tuple[bytes, bytes] | None, path: str | None = None) -> bytes:
+    """The original of a compressed `record`. `edges`: its head and tail, out of the heads. `path` is for errors.
+
+    `RecordMismatch` if the bytes are not the original's; `CodecError`, `SdicomError` if there is no way to them.
+    """
+    original = record.original
+    if original is None or edges is None:
+        raise SdicomError("nothing is known of the original of a record", path=path)
+    way = Way.of(original.restore)
+    try:
+        frames = [way.bytes_of(decode(each)) for each in codestreams(record, value, path)]
+    except CodecError as error:
+        raise CodecError(error.what, path=path, offset=record.offset) from error
+    return _proven(original.sha256, [edges[0], *frames, edges[1]], path, record.offset)
+
+
+def _proven(expected: str, pieces: Sequence[bytes], path: str | None, offset: int) -> bytes:
+    data = b"".join(pieces)
+    found = sha256(data).hexdigest()
+    if found != expected:
+        raise RecordMismatch("SHA-256 of an original", path=path, offset=offset, expected=expected, found=found)
+    return data
