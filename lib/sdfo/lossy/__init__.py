@@ -1,0 +1,1 @@
+"""Lossy second objects, by policy: another DICOM object beside the lossless one, exact in its protected region."""
