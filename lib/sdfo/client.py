@@ -13,6 +13,7 @@ from pathlib import Path
 import pydicom
 
 from sdfo.catalog import Catalog, Query, StudyRow
+from sdfo.compressed import Compressed
 from sdfo.conf import Settings
 from sdfo.dicom import attributes
 from sdfo.errors import BadPath, CatalogError, Exists, FormatError, Missing, OutOfRange, SdfoError, StoreError
@@ -93,21 +94,25 @@ class Archive:
         """Keep a received DICOM file on the SAN; it can be found and read at once."""
         return self.writer.store(data)
 
-    def get(self, uid: str, to: Path) -> GetReport:
+    def get(self, uid: str, to: Path, as_stored: bool = False) -> GetReport:
         """Write the files of a study, series or instance below `to`: `<study>/[<n>/]<name>`, as they lay on the SAN.
 
         `<n>` numbers the exam folders where a study has several. What cannot lie under its own name, because a later file
         had the same or a folder has it, gets digits of its SHA-256 after it. A file that is there is never replaced: `Exists`.
+        `as_stored`: of the files that some copy holds compressed, the DICOM object with the codestreams instead.
         """
         before, files = len(self.faults), self.locator.files(uid)
         folders = sorted({copies[0].folder for copies in files})
         total = 0
-        for copies, name in zip(files, _names(files), strict=True):
-            number = str(folders.index(copies[0].folder)) if len(folders) > 1 else ""
-            total += self._get(copies, os.fsencode(to / path_part(copies[0].study) / number), name)
+        with Compressed(self.reader) as compressed:
+            for copies, name in zip(files, _names(files), strict=True):
+                number = str(folders.index(copies[0].folder)) if len(folders) > 1 else ""
+                stored = compressed.stored(copies) if as_stored else None
+                total += self._get(copies, os.fsencode(to / path_part(copies[0].study) / number), name, stored)
         return GetReport(len(files), total, tuple(self.faults[before:]))
 
-    def _get(self, copies: tuple[Location, ...], to: bytes, name: bytes) -> int:
+    def _get(self, copies: tuple[Location, ...], to: bytes, name: bytes, stored: bytes | None) -> int:
+        """Writes the file, or what is `stored` of it instead; its size."""
         target = os.path.join(to, _below(name))
         attempt = os.path.join(os.path.dirname(target), b".sdfo-" + os.fsencode(secrets.token_hex(8)))
         try:
@@ -115,7 +120,10 @@ class Archive:
                 raise Exists(f"a file of study {copies[0].study} is there already; choose an empty folder")
             os.makedirs(os.path.dirname(target), exist_ok=True)
             with open(attempt, "xb") as file:
-                self.reader.spool(copies, file.write, lambda: (file.seek(0), file.truncate()))
+                if stored is None:
+                    self.reader.spool(copies, file.write, lambda: (file.seek(0), file.truncate()))
+                else:
+                    file.write(stored)
                 size = file.tell()
             os.rename(attempt, target)
         except OSError as error:  # its text has the name

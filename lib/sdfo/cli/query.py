@@ -39,13 +39,16 @@ def get(
     ctx: typer.Context,
     uid: Uid,
     to: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write below; nothing in it is ever replaced.")],
+    as_stored: Annotated[
+        bool, typer.Option("--as-stored", help="The compressed DICOM object, of files that some copy holds compressed.")
+    ] = False,
 ) -> Answer:
     """Write the files of a study, series or instance, byte for byte as they lay on the SAN."""
     from sdfo.nightly import figures
 
     archive = given(ctx).archive()
     try:
-        done = archive.get(uid, to)
+        done = archive.get(uid, to, as_stored)
     finally:
         _faults(archive)
     data = {"files": done.files, "bytes": done.bytes, "to": to, "faults": done.faults}

@@ -8,10 +8,10 @@ from hashlib import sha256
 
 import zstandard
 
-from sdfo.dicom import MemorySource, Structure, examine
+from sdfo.dicom import MemorySource, examine
 from sdfo.errors import OutOfRange, SanError, Unreadable
-from sdfo.model import Description, Extent, Fate, FileStamp, Kind, valid_date
-from sdfo.sdicom import HEAD_LIMIT, TAIL_LIMIT, WHOLE_LIMIT
+from sdfo.model import Description, Extent, Fate, FileStamp, valid_date
+from sdfo.sdicom import edges
 from sdfo.tiers.san import San, SanFile
 
 SHUFFLE_MOST = 64 * 1024
@@ -57,7 +57,7 @@ def _described(file: SanFile, stamp: FileStamp) -> Description:
     source = MemorySource(file.read(0, stamp.size)) if stamp.size <= AT_ONCE else file
     structure = examine(source)
     digest, pixels = _digests(source, structure.pixels or Extent(0, 0))
-    kept = _kept(structure, stamp.size)
+    kept = edges(structure, stamp.size)
     head = b"" if kept is None else b"".join(source.read(e.offset, e.length) for e in kept)
     return Description(
         stamp=stamp,
@@ -86,13 +86,3 @@ def _digests(source: MemorySource | SanFile, pixels: Extent) -> tuple[str, str]:
         whole.update(piece)
         part.update(piece[max(pixels.offset - at, 0) : max(pixels.end - at, 0)])
     return whole.hexdigest(), part.hexdigest()
-
-
-def _kept(structure: Structure, size: int) -> tuple[Extent, Extent] | None:
-    """Head and tail as byte ranges of the file, if a part is to keep them in its header."""
-    if structure.kind is not Kind.DICOM:
-        return None
-    if structure.pixels is None:
-        return (Extent(0, size), Extent(size, 0)) if size <= WHOLE_LIMIT else None
-    head, tail = Extent(0, structure.pixels.offset), Extent(structure.pixels.end, size - structure.pixels.end)
-    return (head, tail) if head.length <= HEAD_LIMIT and tail.length <= TAIL_LIMIT else None

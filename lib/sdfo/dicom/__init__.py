@@ -6,9 +6,25 @@ Knows no other format. pydicom is asked where values are unusual, and is the ora
 from __future__ import annotations
 
 from sdfo.dicom.attributes import attributes
+from sdfo.dicom.encapsulating import NATIVE, Encapsulated, encapsulated
+from sdfo.dicom.imagepixel import ImagePixel
 from sdfo.dicom.select import select
 from sdfo.dicom.source import ByteSource, MemorySource
 from sdfo.dicom.structure import Structure
+from sdfo.dicom.transfer import DEFLATED, is_encapsulated
 from sdfo.dicom.whole import examine
 
-__all__ = ["ByteSource", "MemorySource", "Structure", "attributes", "examine", "select"]
+__all__ = [
+    "DEFLATED",
+    "NATIVE",
+    "ByteSource",
+    "Encapsulated",
+    "ImagePixel",
+    "MemorySource",
+    "Structure",
+    "attributes",
+    "encapsulated",
+    "examine",
+    "is_encapsulated",
+    "select",
+]

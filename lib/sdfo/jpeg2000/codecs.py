@@ -10,6 +10,7 @@ from sdfo.errors import SettingsError
 from sdfo.jpeg2000.image import Image, Mask
 
 CODECS = {
+    "j2k-roi": "sdfo.jpeg2000.roi:J2kRoi",
     "j2k": "sdfo.jpeg2000.lossless:J2k",
     "htj2k": "sdfo.jpeg2000.lossless:Htj2k",
 }

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import imagecodecs
 
+from sdfo.errors import CodecError
+from sdfo.jpeg2000 import blocks
 from sdfo.jpeg2000.codecs import Encoded
 from sdfo.jpeg2000.image import Image, Mask
-
-LEVELS = 5
-"""Wavelet decompositions, at most."""
 
 
 class J2k:
@@ -18,16 +17,20 @@ class J2k:
     takes_region = False
 
     def encode(self, image: Image, region: Mask | None = None) -> Encoded:
-        codestream = imagecodecs.jpeg2k_encode(
-            image.samples,
-            level=0,
-            codecformat="j2k",
-            reversible=True,
-            mct=image.rgb,
-            bitspersample=image.precision,
-            resolutions=min(LEVELS + 1, min(image.samples.shape[:2]).bit_length()),
-        )
-        return Encoded(bytes(codestream))
+        image.check()
+        try:
+            coded = imagecodecs.jpeg2k_encode(
+                image.stored(),
+                level=0,
+                codecformat="j2k",
+                reversible=True,
+                mct=image.rgb,
+                bitspersample=image.precision,
+                resolutions=blocks.plain_levels(image.size) + 1,
+            )
+        except imagecodecs.Jpeg2kError as error:
+            raise CodecError("OpenJPEG cannot encode an image") from error
+        return Encoded(bytes(coded))
 
 
 class Htj2k:

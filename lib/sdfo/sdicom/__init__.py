@@ -6,6 +6,7 @@ To write: `in_order` the records, `plan` with their heads, `write` with their va
 from __future__ import annotations
 
 from sdfo.sdicom.checking import CheckReport, check_aparts
+from sdfo.sdicom.describing import described, edges
 from sdfo.sdicom.names import apart_name, escape_name, part_name, unescape_name
 from sdfo.sdicom.part import Part
 from sdfo.sdicom.planning import Plan, in_order, plan
@@ -26,6 +27,8 @@ __all__ = [
     "Record",
     "apart_name",
     "check_aparts",
+    "described",
+    "edges",
     "escape_name",
     "in_order",
     "part_name",

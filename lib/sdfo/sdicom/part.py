@@ -91,6 +91,15 @@ class Part:
         """
         return self._original((record, self.value(record)))[1]
 
+    def stored(self, record: Record) -> bytes:
+        """A file as other software reads it: of a compressed value the DICOM object with its codestreams, else the value."""
+        value = self.value(record)
+        if record.original is None:
+            return value
+        from sdfo.sdicom.restoring import stored
+
+        return stored(record, value, self.head(record), self.path)
+
     def originals(self, records: Sequence[Record] | None = None, threads: int = 1) -> Iterator[tuple[Record, bytes]]:
         """`values`, each as `original` gives it, by so many threads."""
         with ahead(self._original, self.values(records), threads) as restored:

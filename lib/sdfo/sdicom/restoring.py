@@ -12,12 +12,15 @@ from hashlib import sha256
 
 import numpy as np
 
+from sdfo.dicom import Encapsulated, ImagePixel, encapsulated
 from sdfo.errors import CodecError, RecordMismatch, SdicomError
 from sdfo.jpeg2000 import Image, decode
+from sdfo.model import Form
 from sdfo.sdicom.record import Record
 
 _TYPES = ("|u1", "|i1", "<u2", "<i2", ">u2", ">i2")
 _WORD, _PLANAR = "pixels", "planar"
+_COD = b"\xff\x52"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +78,29 @@ def _proven(expected: str, pieces: Sequence[bytes], path: str | None, offset: in
     if found != expected:
         raise RecordMismatch("SHA-256 of an original", path=path, offset=offset, expected=expected, found=found)
     return data
+
+
+def stored(record: Record, value: bytes, edges: tuple[bytes, bytes] | None, path: str | None = None) -> bytes:
+    """The DICOM object of a compressed `record`, as other software reads it: the value, or what `codestream` leaves out."""
+    if record.form is Form.FILE:
+        return value
+    if edges is None:
+        raise SdicomError("nothing is known of the head of a record", path=path)
+    frames = list(codestreams(record, value, path))
+    return encapsulate(edges, record.transfer_syntax or "", frames).data
+
+
+def encapsulate(edges: tuple[bytes, bytes], transfer_syntax: str, frames: Sequence[bytes]) -> Encapsulated:
+    """A DICOM object from an original's head and tail and its frames' codestreams. `DicomError` as `encapsulated`."""
+    photometric = ImagePixel.of(edges[0]).photometric
+    if photometric == "RGB" and decorrelated(frames[0]):
+        photometric = "YBR_RCT"
+    return encapsulated(*edges, transfer_syntax, photometric, frames)
+
+
+def decorrelated(codestream: bytes) -> bool:
+    """Whether a codestream says that its three components went through a colour transform (ISO 15444-1 clause A.6.1)."""
+    at = 2
+    while codestream[at : at + 2] not in (_COD, b""):
+        at += 2 + int.from_bytes(codestream[at + 2 : at + 4], "big")
+    return codestream[at + 8 : at + 9] == b"\1"
