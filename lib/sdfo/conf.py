@@ -22,6 +22,9 @@ from sdfo.errors import SettingsError
 
 MIB, GIB = 1024**2, 1024**3
 
+_METHOD = r"^[a-z_]+$|^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+"""A method's name in sdfo.region's table, or where a function of the site's own is."""
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -132,6 +135,47 @@ class Convert(_Section):
     )
 
 
+class Region(_Section):
+    method: str = Field(
+        "body",
+        pattern=_METHOD,
+        description="how the protected region of an image is found: body = all that is not air around the patient, otsu = "
+        "the bright half of a double peak, whole = no region, or package.module:function of your own",
+    )
+    methods: dict[str, Annotated[str, Field(pattern=_METHOD)]] = Field(
+        {},
+        description='other methods by modality, {"MR": "whole"}; one that is named here counts as you wish it: without, only '
+        "CT and MR have a region, for a radiograph has no background that is safe to name",
+    )
+    margin_mm: float = Field(
+        10,
+        ge=0,
+        le=100,
+        description="mm around what was found that belong to the region too: skin folds, hair-thin parts, what a threshold "
+        "cuts off",
+    )
+    smallest: float = Field(
+        0.001,
+        ge=0,
+        lt=1,
+        description="share of the image's pixels below which a part is a speck; a child's finger in a large field is larger",
+    )
+    valley: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="count in the valley of the histogram, as a share of the lower peak, above which there is no double "
+        "peak: the region is then the whole image",
+    )
+    table_mm: float = Field(
+        6,
+        ge=0,
+        le=50,
+        description="mm of thickness up to which a long thing apart from the patient is the table or head holder of a CT and "
+        "no part of the region; 0 = it belongs to it",
+    )
+
+
 class Spark(_Section):
     master: Literal["local", "yarn"] = Field(
         "local",
@@ -207,6 +251,7 @@ class Settings(BaseSettings):
     night: Night = Night()
     backfill: Backfill = Backfill()
     convert: Convert = Convert()
+    region: Region = Region()
     spark: Spark = Spark()
     mrjob: Mrjob = Mrjob()
     limits: Limits = Limits()
@@ -287,6 +332,7 @@ def from_public(text: str) -> Settings:
         "night": Night,
         "backfill": Backfill,
         "convert": Convert,
+        "region": Region,
         "spark": Spark,
         "mrjob": Mrjob,
         "limits": Limits,

@@ -18,6 +18,7 @@ COMMANDS = [
     "locate",
     "get",
     "head",
+    "region",
     "store",
     "ls",
     "check",
@@ -29,7 +30,18 @@ COMMANDS = [
     "status",
     "config",
 ]
-HEAVY = {"pydicom", "pyarrow", "sqlalchemy", "pyspark", "mrjob", "numpy", "pydantic", "jinja2", "zstandard", "alembic"}
+HEAVY = {
+    "pydicom",
+    "pyarrow",
+    "sqlalchemy",
+    "pyspark",
+    "mrjob",
+    "numpy",
+    "pydantic",
+    "jinja2",
+    "zstandard",
+    "alembic",
+} | {"scipy", "skimage", "PIL"}
 
 
 def test_help_lists_the_contract(site):
