@@ -213,6 +213,12 @@ class Lossy(_Section):
         description="the same for a CT of the brain, and for one that does not say which part of the body it shows: it "
         "may be a brain",
     )
+    background_db: float = Field(
+        40,
+        ge=0,
+        description="dB of PSNR that the background must have, by the range of the image's own values: at 40 its errors are "
+        "a hundredth of that range. Without a limit a first layer shows grey instead of air",
+    )
 
 
 class Limits(_Section):

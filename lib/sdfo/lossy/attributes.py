@@ -89,10 +89,10 @@ def derived(original: Dataset, how: Derivation) -> Dataset:
 
 
 def native_file(ds: Dataset, length: int, word: bool) -> bytes:
-    """`ds` as a native file, with a place for `length` bytes of pixels that `sdicom.restoring.encapsulate` fills otherwise."""
+    """`ds` as a native file, with a place for `length` bytes of pixels, an even number, that `sdicom.restoring.encapsulate` fills otherwise."""
     whole = Dataset(ds)
     whole.file_meta = ds.file_meta
-    whole.add_new(0x7FE00010, "OW" if word else "OB", bytes(length + length % 2))
+    whole.add_new(0x7FE00010, "OW" if word else "OB", bytes(length))
     written = BytesIO()
     pydicom.dcmwrite(written, whole, enforce_file_format=True, little_endian=True, implicit_vr=False)
     return written.getvalue()

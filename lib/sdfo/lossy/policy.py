@@ -10,8 +10,32 @@ from sdfo.lossy.rules import Around, broken
 
 ELSEWHERE = frozenset(
     {"ABDOMEN", "ABDOMENPELVIS", "ADRENAL", "ANKLE", "AORTA", "ARM", "AXILLA", "BACK", "BLADDER", "BREAST", "BRONCHUS"}
-    | {"BUTTOCK", "CALCANEUS", "CALF", "CHEST", "CHESTABDOMEN", "CHESTABDPELVIS", "CLAVICLE", "COCCYX", "COLON", "CSPINE"}
-    | {"CTSPINE", "ELBOW", "EXTREMITY", "FEMUR", "FINGER", "FOOT", "FOREARM", "HAND", "HEART", "HIP", "HUMERUS", "ILIUM"}
+    | {
+        "BUTTOCK",
+        "CALCANEUS",
+        "CALF",
+        "CHEST",
+        "CHESTABDOMEN",
+        "CHESTABDPELVIS",
+        "CLAVICLE",
+        "COCCYX",
+        "COLON",
+        "CSPINE",
+    }
+    | {
+        "CTSPINE",
+        "ELBOW",
+        "EXTREMITY",
+        "FEMUR",
+        "FINGER",
+        "FOOT",
+        "FOREARM",
+        "HAND",
+        "HEART",
+        "HIP",
+        "HUMERUS",
+        "ILIUM",
+    }
     | {"KIDNEY", "KNEE", "LEG", "LIVER", "LSPINE", "LSSPINE", "LUNG", "MEDIASTINUM", "PANCREAS", "PATELLA", "PELVIS"}
     | {"PROSTATE", "RADIUS", "RECTUM", "RIB", "SACRUM", "SCAPULA", "SHOULDER", "SPINE", "SPLEEN", "SSPINE", "STERNUM"}
     | {"STOMACH", "THIGH", "THORAX", "THUMB", "TIBIA", "TLSPINE", "TOE", "TSPINE", "ULNA", "WRIST"}

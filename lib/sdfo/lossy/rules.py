@@ -15,7 +15,6 @@ from sdfo.lossy import families, words
 from sdfo.lossy.families import Family, within
 from sdfo.lossy.references import References
 
-
 NATIVE_SYNTAXES = frozenset(("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"))
 """Implicit and Explicit VR Little Endian, Explicit VR Big Endian (PS3.5 annex A)."""
 
@@ -145,7 +144,9 @@ RULES: tuple[Rule, ...] = (
     _of("whole-slide microscopy", families.WHOLE_SLIDE),
     _of("optical coherence tomography", families.TOMOGRAPHY_OF_THE_EYE),
     Rule("mammography", "PS3.4 table B.5-1; Modality (0008,0060), PS3.3 section C.7.3.1.1.1", _mammography),
-    Rule("parametric map", "PS3.4 table B.5-1; Image Type (0008,0008), PS3.3 sections C.8.3.1.1.1 and C.8.13.3.1.1", _map),
+    Rule(
+        "parametric map", "PS3.4 table B.5-1; Image Type (0008,0008), PS3.3 sections C.8.3.1.1.1 and C.8.13.3.1.1", _map
+    ),
     Rule("screen capture", "PS3.4 table B.5-1; Conversion Type (0008,0064), PS3.3 section C.8.6.1", _capture),
     Rule("already lossy", "Lossy Image Compression (0028,2110) to (0028,2114), PS3.3 section C.7.6.1.1.5", _lossy),
     Rule("one bit", "Bits Allocated (0028,0100), Bits Stored (0028,0101), PS3.3 section C.7.6.3", _one_bit),

@@ -18,15 +18,53 @@ DIFFUSION: Words = frozenset({"DIFFUSION", "DIFF", "DWI", "DTI", "ADC", "EADC", 
 DIFFUSION_TYPES: Words = DIFFUSION | {"DIFFUSION_ANISO", "EXP_ADC", "REL_ADC", "TRACE", "FA"}
 """Of these `FA` stands for the flip angle in a description, so that they count as values only."""
 PERFUSION: Words = frozenset(
-    {"PERFUSION", "PERF", "ASL", "PASL", "PCASL", "DSC", "DCE", "CBF", "CBV", "RCBF", "RCBV", "MTT", "RMTT", "TTP", "TMAX"}
+    {
+        "PERFUSION",
+        "PERF",
+        "ASL",
+        "PASL",
+        "PCASL",
+        "DSC",
+        "DCE",
+        "CBF",
+        "CBV",
+        "RCBF",
+        "RCBV",
+        "MTT",
+        "RMTT",
+        "TTP",
+        "TMAX",
+    }
     | {"RELCBF", "RELCBV", "RELMTT", "KTRANS"}
 )
 PERFUSION_TYPES: Words = PERFUSION | {"REG_CBF", "REG_CBV", "REG_MTT", "REL_CBF", "REL_CBV", "REL_MTT", "T1_PERFUSION"}
 SUBTRACTION: Words = frozenset({"SUBTRACTION", "SUBTRACTED", "SUB", "DSA"})
-SCREEN: Words = frozenset({"SCREEN SAVE", "SCREEN_SAVE", "SCREENSAVE", "SCREENSHOT", "DOSE_INFO", "PATIENT_INFO", "CAPTURE"})
+SCREEN: Words = frozenset(
+    {"SCREEN SAVE", "SCREEN_SAVE", "SCREENSAVE", "SCREENSHOT", "DOSE_INFO", "PATIENT_INFO", "CAPTURE"}
+)
 PLANNING: Words = frozenset(
-    {"RT", "RTP", "RADIOTHERAPY", "RADIATION", "THERAPY", "PLANNING", "PLANUNG", "BESTRAHLUNG", "STEREOTAXIS", "STEREOTAXY"}
-    | {"STEREOTACTIC", "BRACHY", "BRACHYTHERAPY", "BESTRAHLUNGSPLANUNG", "PLANUNGSCT", "LINAC", "CYBERKNIFE", "SIMULATION"}
+    {
+        "RT",
+        "RTP",
+        "RADIOTHERAPY",
+        "RADIATION",
+        "THERAPY",
+        "PLANNING",
+        "PLANUNG",
+        "BESTRAHLUNG",
+        "STEREOTAXIS",
+        "STEREOTAXY",
+    }
+    | {
+        "STEREOTACTIC",
+        "BRACHY",
+        "BRACHYTHERAPY",
+        "BESTRAHLUNGSPLANUNG",
+        "PLANUNGSCT",
+        "LINAC",
+        "CYBERKNIFE",
+        "SIMULATION",
+    }
 )
 """`RT` stands for "right" too: a CT of a right hand is then refused, which costs little."""
 MAPS: Words = frozenset({"R2_STAR", "FAT_FRACTION", "VELOCITY", "QUANTITY", "EFF_ATOMIC_NUM", "ELECTRON_DENSITY"})
