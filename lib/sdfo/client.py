@@ -13,7 +13,7 @@ from pathlib import Path
 import pydicom
 
 from sdfo.catalog import Catalog, Query, StudyRow
-from sdfo.compressed import Compressed
+from sdfo.compressed import Compressed, Preview
 from sdfo.conf import Settings
 from sdfo.dicom import attributes
 from sdfo.errors import BadPath, CatalogError, Exists, FormatError, Missing, OutOfRange, SdfoError, StoreError
@@ -89,6 +89,14 @@ class Archive:
         `DicomError` if the file has none that can be read.
         """
         return attributes(self.reader.head(min(self.locator.files(uid), key=_is_no_image)))
+
+    def preview(self, uid: str, layers: int = 1, frame: int = 0) -> Preview:
+        """An image of an instance (of the first one of a study or series) by its first layers, and no more bytes than these.
+
+        The protected region is exact in it, the background is not before it is `final`. `NotFound` if no copy has layers.
+        """
+        with Compressed(self.reader) as compressed:
+            return compressed.preview(min(self.locator.files(uid), key=_is_no_image), layers, frame)
 
     def store(self, data: bytes) -> Stored:
         """Keep a received DICOM file on the SAN; it can be found and read at once."""

@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from sdfo.errors import FormatError, NotFound, StoreError
+from sdfo.errors import FormatError, NotFound, OutOfRange, SdicomError, StoreError
 from sdfo.model import Location
 from sdfo.reader import Reader
 from sdfo.sdicom import Part, Record, escape_name
+
+if TYPE_CHECKING:
+    from sdfo.jpeg2000 import Image
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Preview:
+    """An image of the first `layers` of `of`. `final`: of all of them, so every sample is the original's.
+
+    `fetched` bytes of the frame's `whole` were read. Unlike a file they were compared with no SHA-256, which needs them all.
+    """
+
+    image: Image
+    frame: int
+    layers: int
+    of: int
+    fetched: int
+    whole: int
+
+    @property
+    def final(self) -> bool:
+        return self.layers == self.of
 
 
 class Compressed:
@@ -36,6 +59,25 @@ class Compressed:
                 self._reader.fault(location, error)
         return None
 
+    def preview(self, copies: Sequence[Location], layers: int, frame: int) -> Preview:
+        """A frame, from 0, by its first `layers` (all, if there are fewer). `NotFound` where no copy that has layers can be read.
+
+        `OutOfRange` for a number of layers or of a frame that there is not.
+        """
+        if layers < 1:
+            raise OutOfRange("an image needs a layer", expected="1 or more", found=layers)
+        for location, part, record in self.records(copies):
+            if record.layers is None or record.frames is None:
+                continue
+            if not 0 <= frame < len(record.frames):
+                raise OutOfRange("no such frame", expected=f"0 … {len(record.frames) - 1}", found=frame)
+            try:
+                return _preview(part, record, layers, frame)
+            except (StoreError, FormatError) as error:
+                self._reader.fault(location, error)
+        uid = copies[0].sop or copies[0].study
+        raise NotFound("no copy of this image that can be read has layers", next_command=f"sdfo locate {uid}")
+
     def records(self, copies: Sequence[Location]) -> Iterator[tuple[Location, Part, Record]]:
         """Of the copies in S-DICOM files those with a compressed value, cheapest first. The part is open until the next."""
         for location in copies:
@@ -61,3 +103,16 @@ class Compressed:
         if self._part is not None:
             self._part.close()
         self._part = None
+
+
+def _preview(part: Part, record: Record, layers: int, frame: int) -> Preview:
+    """Of one fragment a frame, as the transcoder writes them, the first bytes alone are read."""
+    from sdfo.jpeg2000 import cut, decode  # who wants files alone needs no decoder
+
+    ends, fragments = (record.layers or ())[frame], (record.frames or ())[frame]
+    if not ends or len(fragments) != 1:
+        raise SdicomError("a layered frame is not in one piece", path=part.path)
+    count = min(layers, len(ends))
+    data = part.range(record, fragments[0].offset, ends[count - 1])
+    image = decode(cut(data, ends, count))
+    return Preview(image, frame, count, len(ends), len(data), fragments[0].length)

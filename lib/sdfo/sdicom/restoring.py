@@ -14,13 +14,12 @@ import numpy as np
 
 from sdfo.dicom import Encapsulated, ImagePixel, encapsulated
 from sdfo.errors import CodecError, RecordMismatch, SdicomError
-from sdfo.jpeg2000 import Image, decode
+from sdfo.jpeg2000 import Image, codestream, decode
 from sdfo.model import Form
 from sdfo.sdicom.record import Record
 
 _TYPES = ("|u1", "|i1", "<u2", "<i2", ">u2", ">i2")
 _WORD, _PLANAR = "pixels", "planar"
-_COD = b"\xff\x52"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +90,11 @@ def stored(record: Record, value: bytes, edges: tuple[bytes, bytes] | None, path
 
 
 def encapsulate(edges: tuple[bytes, bytes], transfer_syntax: str, frames: Sequence[bytes]) -> Encapsulated:
-    """A DICOM object from an original's head and tail and its frames' codestreams. `DicomError` as `encapsulated`."""
+    """A DICOM object from an original's head and tail and its frames' codestreams. `DicomError` as `encapsulated`.
+
+    Red, green and blue that went through the reversible transform are YBR_RCT (PS3.5 section 8.2.4).
+    """
     photometric = ImagePixel.of(edges[0]).photometric
-    if photometric == "RGB" and decorrelated(frames[0]):
+    if photometric == "RGB" and codestream.read(frames[0]).coding.transformed:
         photometric = "YBR_RCT"
     return encapsulated(*edges, transfer_syntax, photometric, frames)
-
-
-def decorrelated(codestream: bytes) -> bool:
-    """Whether a codestream says that its three components went through a colour transform (ISO 15444-1 clause A.6.1)."""
-    at = 2
-    while codestream[at : at + 2] not in (_COD, b""):
-        at += 2 + int.from_bytes(codestream[at + 2 : at + 4], "big")
-    return codestream[at + 8 : at + 9] == b"\1"

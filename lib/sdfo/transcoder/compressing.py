@@ -7,11 +7,16 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import accumulate
 
+from pydicom import Dataset
+
+from sdfo.dicom import attributes
+from sdfo.dicom.attributes import PYDICOM_ERRORS
 from sdfo.errors import CodecError, DicomError
-from sdfo.jpeg2000 import Codec, Encoded
+from sdfo.jpeg2000 import Codec, Encoded, Image
 from sdfo.model import Extent, Form
+from sdfo.region import Shown, find
 from sdfo.sdicom import Original, Record
-from sdfo.sdicom.restoring import decorrelated, encapsulate
+from sdfo.sdicom.restoring import encapsulate
 from sdfo.transcoder import proof
 from sdfo.transcoder.images import Native, Obstacle, native
 from sdfo.transcoder.recipe import Recipe, Treated
@@ -52,12 +57,10 @@ class Press:
             return Made(record, reason=f"cannot be written as {self.codec.transfer_syntax}, {record.transfer_syntax}")
 
     def _compressed(self, record: Record, original: bytes, edges: tuple[bytes, bytes], image: Native) -> Made:
-        encoded = [self.codec.encode(frame) for frame in image.frames()]
+        encoded, treated = self._encoded(record, image, edges[0])
         streams = [each.codestream for each in encoded]
         for stream in streams:
-            proof.says_alike(image.says, stream)
-        if decorrelated(streams[0]) and not image.rgb:
-            raise Obstacle("proof failed: a colour transform of what is no RGB")
+            proof.says_alike(image, stream)
         edges = edges[0], image.surplus + edges[1]
         stored = encapsulate(edges, self.codec.transfer_syntax, streams)
         made = self._record(record, image, encoded)
@@ -68,7 +71,18 @@ class Press:
         proof.gives_back(made, value, edges)
         if judged := self.recipe.judges(record.sha256):
             proof.shows_alike(original, stored.data)
-        return Made(made, value, image.surplus, judged=judged)
+        return Made(made, value, image.surplus, judged=judged, treated=treated)
+
+    def _encoded(self, record: Record, image: Native, head: bytes) -> tuple[list[Encoded], tuple[Treated, ...]]:
+        if not self.codec.takes_region:
+            return [self.codec.encode(frame) for frame in image.frames()], ()
+        ds, encoded, treated = attributes(head), list[Encoded](), list[Treated]()
+        for number, frame in enumerate(image.frames()):
+            found = find(_shown(ds, frame, number), self.recipe.region)
+            encoded.append(self.codec.encode(frame, None if found.whole else found.mask))
+            told = (found.method, found.threshold, found.area, found.reason, len(encoded[-1].layers))
+            treated.append(Treated(record.sop, number, *told))
+        return encoded, tuple(treated)
 
     def _record(self, record: Record, image: Native, encoded: Sequence[Encoded]) -> Record:
         layers = tuple(each.layers for each in encoded)
@@ -85,3 +99,11 @@ class Press:
 def _in_a_row(streams: Sequence[bytes]) -> tuple[tuple[Extent, ...], ...]:
     starts = accumulate(map(len, streams), initial=0)
     return tuple((Extent(at, len(stream)),) for at, stream in zip(starts, streams, strict=False))
+
+
+def _shown(ds: Dataset, frame: Image, number: int) -> Shown:
+    """A header that cannot be read says of nothing that it is background."""
+    try:
+        return Shown.of(ds, frame.samples, number)
+    except PYDICOM_ERRORS:
+        return Shown(frame.samples)

@@ -71,6 +71,8 @@ def native(record: Record, original: bytes, head: bytes) -> Native:
     surplus = len(value) - says.length
     if not 0 <= surplus <= TAIL_LIMIT - record.tail:
         raise Obstacle(f"too short, or too much after the pixels, {syntax}")
+    if surplus >= says.frame_length:
+        raise Obstacle(f"more frames than the header says, {syntax}")
     _check_words(head, says, syntax)
     way = Way(_type(syntax, says), says.planar)
     image = Native(says, way, value[: says.length], bytes(value[says.length :]))

@@ -15,17 +15,17 @@ from pydicom import Dataset
 from pydicom.encaps import generate_frames
 from pydicom.pixels.utils import pixel_array
 
-from sdfo.dicom import ImagePixel, MemorySource, examine
+from sdfo.dicom import MemorySource, examine
 from sdfo.dicom.attributes import PYDICOM_ERRORS
 from sdfo.errors import RecordMismatch
-from sdfo.jpeg2000.decoding import judge
+from sdfo.jpeg2000 import codestream as structure
+from sdfo.jpeg2000 import judge
 from sdfo.model import Kind
 from sdfo.sdicom import Record
 from sdfo.sdicom.restoring import restored
-from sdfo.transcoder.images import Obstacle
+from sdfo.transcoder.images import Native, Obstacle
 
 _SAME = ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation")
-_SIZ = b"\xff\x4f\xff\x51"
 
 
 def gives_back(record: Record, value: bytes, edges: tuple[bytes, bytes]) -> None:
@@ -36,14 +36,14 @@ def gives_back(record: Record, value: bytes, edges: tuple[bytes, bytes]) -> None
         raise Obstacle("proof failed: the original does not come back") from error
 
 
-def says_alike(says: ImagePixel, codestream: bytes) -> None:
-    """Size, components, precision and sign of a codestream (ISO 15444-1 clause A.5.1) are the image's (PS3.5 section 8.2.4)."""
-    sign = bytes([(0x80 if says.signed else 0) | says.stored - 1])
-    size = b"".join(number.to_bytes(4, "big") for number in (says.columns, says.rows, 0, 0))
-    components = (sign + b"\1\1") * says.samples
-    siz = codestream[8:24] + codestream[40 : 42 + len(components)]
-    if codestream[:4] != _SIZ or siz != size + says.samples.to_bytes(2, "big") + components:
+def says_alike(image: Native, codestream: bytes) -> None:
+    """Size, components, precision, sign and colour transform of a codestream are the image's (PS3.5 section 8.2.4)."""
+    header, says = structure.read(codestream), image.says
+    size, sample = header.size, (says.stored, says.signed)
+    if (size.rows, size.columns, size.components) != (says.rows, says.columns, (sample,) * says.samples):
         raise Obstacle("proof failed: the codestream says other than the header")
+    if header.coding.transformed and not image.rgb:
+        raise Obstacle("proof failed: a colour transform of what is no RGB")
 
 
 def is_whole(record: Record, stored: bytes, frames: int) -> None:

@@ -70,9 +70,10 @@ class _Rewriting:
 
     def _tail(self, row: _Row, tail: bytes) -> bytes:
         """The surplus of a pixel data's value is in the tail of a compressed record, and not in its original's."""
-        if row.surplus is not None:
+        wanted = row.record.tail or 0
+        if row.surplus is not None and wanted > len(tail):
             return self.spool.read(row.surplus) + tail
-        return tail[len(tail) - (row.record.tail or 0) :]
+        return tail[len(tail) - wanted :]
 
     def write(self, planned: Plan, form: Form) -> Transcoded:
         attempt = f"{self.attempts}/{planned.check[:16]}-{secrets.token_hex(6)}/"
