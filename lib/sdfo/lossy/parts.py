@@ -16,14 +16,13 @@ from sdfo.catalog import CopyRow
 from sdfo.dicom import attributes
 from sdfo.errors import DicomError, FormatError, Missing, OnlyCopy
 from sdfo.lossy.deriving import Derived, Policy, Refused, derive
+from sdfo.lossy.places import derived_path
 from sdfo.lossy.policy import refusal
 from sdfo.lossy.rules import Around
 from sdfo.model import Extent, Kind, Tier
 from sdfo.sdicom import Part, Plan, Record, described, plan, write
 from sdfo.stores import Store, anew
 from sdfo.transcoder.spool import Spool
-
-EXAMS, DERIVED = "exams/", "derived/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +66,6 @@ class DerivedPart:
     def refused(self) -> dict[str, int]:
         """By reason, the most frequent first."""
         return dict(Counter(image.reason for image in self.images if image.reason is not None).most_common())
-
-
-def derived_path(copy: str) -> str:
-    """Where the lossy objects of the near-line copy at `copy` lie, or would."""
-    return f"{DERIVED}{copy.removeprefix(EXAMS)}"
-
-
-def copy_path(derived: str) -> str:
-    """The copy whose lossy objects lie at `derived`."""
-    return f"{EXAMS}{derived.removeprefix(DERIVED)}"
 
 
 def derive_part(
