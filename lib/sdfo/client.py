@@ -22,6 +22,7 @@ from sdfo.model import Kind, Location, Tier, path_part
 from sdfo.reader import SITE, Reader
 from sdfo.sdicom import Part
 from sdfo.stores import open_store
+from sdfo.tiers.nearline import ID_FILE
 from sdfo.tiers.san import San
 from sdfo.writer import Stored, Writer
 
@@ -181,7 +182,9 @@ class Archive:
 
     def _is_bad(self, tier: Tier, error: SdfoError) -> bool:
         if isinstance(error, Missing):
-            self.reader.store(tier).stat(SITE)  # a store that is not there misses every file
+            self.reader.store(tier).stat(
+                ID_FILE if tier is Tier.NEARLINE else SITE
+            )  # a store that is not there misses every file
         return isinstance(error, FormatError | Missing | OutOfRange)
 
     def _mark(self, location: Location) -> None:

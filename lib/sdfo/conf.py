@@ -75,8 +75,49 @@ class Catalog(_Section):
     url: str = Field(description="SQLAlchemy URL; sqlite:///relative.db counts from the settings file's folder")
 
 
+NearlineCodec = Literal["j2k-roi", "j2k", "htj2k", "original"]
+
+
 class Nearline(_Section):
-    root: str = Field(description="URL or folder of the near-line store (NAS)")
+    root: str = Field(
+        description="URL or folder of the near-line store (NAS); a folder is mounted at the same path on every executor"
+    )
+    codec: NearlineCodec = Field(
+        "j2k-roi",
+        description="how images are written there, lossless whatever the choice: j2k-roi = the region first, j2k and htj2k "
+        "= without one (htj2k is several times faster and larger), original = the part as it is on HDFS",
+    )
+    codecs: dict[str, NearlineCodec] = Field(
+        {}, description="another codec for parts that hold mostly images of a modality (MG, CT …)"
+    )
+    form: Literal["codestream", "file"] = Field(
+        "codestream",
+        description="what a compressed record holds: codestream = the frames, whose first layers are read without the "
+        "rest; file = a DICOM file that any viewer opens",
+    )
+    judged: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="share of the images that a second decoder, of another make, reads as well before they are written; "
+        "each one is restored and compared with its SHA-256 in any case",
+    )
+    batch_gib: float = Field(
+        20, gt=0, description="GiB of S-DICOM files in one engine job; what a crash of the engine may cost to repeat"
+    )
+    workers: int = Field(
+        1,
+        ge=0,
+        description="exams that the local engine backs up at once, each with two threads; 0 = in this process, where an "
+        "exam that kills its worker kills the backup",
+    )
+    start: time = Field(
+        time(22, 0),
+        description="local time (night.timezone) from which the backup may work: two hours after the night has begun",
+    )
+    end: time = Field(
+        time(6, 0), description="local time by which its last exam must have ended; equal to start = any time"
+    )
 
 
 class Tape(_Section):
@@ -234,6 +275,11 @@ class Limits(_Section):
     )
     night_age_hours: float = Field(
         36, gt=0, description="hours after which `status` calls the last good night too old: a day and a late morning"
+    )
+    backup_age_hours: float = Field(
+        72,
+        gt=0,
+        description="hours that a part may wait for its near-line copy before a person is told: three nights",
     )
     free: float = Field(0.15, ge=0, le=1, description="share of a tier that must be free for `status` to be content")
 

@@ -22,6 +22,19 @@ NAMES = (
     "publish.renamed",
     "publish.committed",
     "report.written",
+    "backup.begun",
+    "backup.attempt-half",
+    "backup.written",
+    "backup.outcomes",
+    "backup.verified",
+    "backup.renamed",
+    "backup.committed",
+    "restore.begun",
+    "restore.verified",
+    "restore.renamed",
+    "restore.committed",
+    "put.away",
+    "put.renamed",
 )
 
 _passed: dict[str, int] = {}

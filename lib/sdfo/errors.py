@@ -19,6 +19,7 @@
     │   ├── BadPath              a path with a part outside [A-Za-z0-9._-]: do not retry
     │   ├── OutOfRange           a positioned read beyond the end: do not retry
     │   ├── Full                 no room is left, or a quota is used up: do not retry before there is
+    │   ├── WrongStore           the near-line root lacks this archive's id: it may be unmounted
     │   └── Unavailable          the store did not answer: a new attempt, to a new name, may succeed
     ├── SanError                 the SAN itself
     │   ├── WrongSan             the root lacks `.sdfo-san`, or carries another id: it may be unmounted
@@ -155,6 +156,10 @@ class OutOfRange(StoreError):
 
 
 class Full(StoreError):
+    pass
+
+
+class WrongStore(StoreError):
     pass
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +16,7 @@ from sdfo.catalog import (
     Catalog,
     FileMark,
     Lease,
+    NewCopy,
     PartEntry,
     QuarantineNote,
     Query,
@@ -25,8 +27,9 @@ from sdfo.catalog import (
     study_attributes,
     tables,
 )
-from sdfo.errors import CatalogError, LeaseHeld
-from sdfo.model import FileStamp
+from sdfo.catalog.waiting import BACKUP
+from sdfo.errors import CatalogError, Exists, LeaseHeld
+from sdfo.model import FileStamp, Form, Tier
 from sdfo.sdicom import Part
 from sdfo.stores.local import LocalStore
 from sdfo.testing.exams import Series
@@ -75,6 +78,7 @@ class Archive:
     def __init__(self, catalog: Catalog, store: LocalStore) -> None:
         self.catalog, self.store = catalog, store
         self.lease: Lease = catalog.take_lease("archive", "run-1", "host")
+        self.nearline = LocalStore(store.root.parent / "nearline")
 
     def scan(self, folder: bytes, files: dict[bytes, bytes], study: str, time: int = 1) -> int:
         """List and note, as a scan does before anything is archived."""
@@ -96,6 +100,12 @@ class Archive:
         ]
         return replace(made, files=tuple(marks), **fields)
 
+    def copy(self, part: PartEntry) -> NewCopy:
+        """The part's file on near-line, too, and what the catalog is to be told of it."""
+        with suppress(Exists):
+            self.nearline.put(part.path, self.store.read_all(part.path))
+        return NewCopy(part.study, part.check, Tier.NEARLINE, part.path, part.size, part.check, "original", Form.FILE)
+
     def publish(self, *parts: PartEntry) -> list[str]:
         return [result.state for result in self.catalog.publish(self.lease, "run-1", parts)]
 
@@ -107,7 +117,7 @@ def archive(catalog: Catalog, store: LocalStore) -> Archive:
 
 def rebuilt(archive: Archive, new_url: Callable[[], str]) -> tuple[Catalog, Any]:
     again = Catalog(new_url())
-    return again, rebuild(again, archive.store)
+    return again, rebuild(again, archive.store, archive.nearline)
 
 
 CT, MR, LATE = Series("CT", 1, 16), Series("MR", 2, 16), Series("CT", 1, 16, number=2)
@@ -128,13 +138,31 @@ def a_busy_archive(archive: Archive) -> None:
     corrected, clash = Series("CT", 1, 16, date="20300101"), bytearray(one)
     clash[-1] ^= 1
     late = {b"1-corrected": next(corrected.images(1)), b"1-clash": bytes(clash), b"3": next(LATE.images(1))}
-    archive.publish(archive.part(b"late", late, CT.study_uid, quarantines=(QuarantineNote("derived UID"),)))
+    added = archive.part(b"late", late, CT.study_uid, quarantines=(QuarantineNote("derived UID"),))
+    archive.publish(added)
     _aliases(archive, first, two)
     _decisions(archive)
     catalog.mark_copy(catalog.parts(MR.study_uid)[0].id, "hdfs", "damaged")
     catalog.mark_copy(catalog.parts(CT.study_uid)[0].id, "hdfs", "verified")
+    _backup(archive, first, other, added)
     catalog.note_step("run-1", "convert", "done", {"ok": True})
     catalog.note_step("run-1", "report", "done", {"ok": True})
+
+
+def _backup(archive: Archive, first: PartEntry, other: PartEntry, added: PartEntry) -> None:
+    """A copy; one that went damaged and waits again; one made after it was set aside; one that failed and is set aside."""
+    catalog = archive.catalog
+    lease = catalog.take_lease("backup", "run-2", "host")
+    parts = {each.check: each for study in (CT.study_uid, MR.study_uid) for each in catalog.parts(study)}
+    for check in (added.check, added.check, *(parts.keys() - {first.check, other.check, added.check})):
+        tries = catalog.note_failed_backup(lease, parts[check].id, "a worker process died")
+        note = QuarantineNote(f"backup: {check[:16]}", b"", parts[check].ordinal, BACKUP)
+        catalog.open_quarantine("run-2", note, study=parts[check].study, folder_id=None)
+    assert tries == 1
+    catalog.add_copies(lease, [archive.copy(each) for each in (first, other, added)])
+    catalog.mark_copy(parts[other.check].id, "nearline", "damaged", "missing")
+    assert [(row.check, row.reason) for row in catalog.queued(9)] == [(other.check, "missing")]
+    assert (catalog.queue().parts, catalog.queue().aside) == (1, 1)
 
 
 def _aliases(archive: Archive, first: PartEntry, two: bytes) -> None:
@@ -175,7 +203,8 @@ def test_all_tables_are_equal(archive: Archive, new_url: Callable[[], str]) -> N
     after = contents(again)
     for name, expected in before.items():
         assert after[name] == expected, name
-    assert rebuild(again, archive.store, replace=True) == report
+    assert (report.nearline, report.waiting) == (2, ())
+    assert rebuild(again, archive.store, archive.nearline, replace=True) == report
     assert contents(again) == before
     again.close()
 
@@ -206,11 +235,12 @@ def test_a_catalog_with_rows_is_refused(archive: Archive) -> None:
     with pytest.raises(LeaseHeld, match="run-1 is at work"):
         rebuild(archive.catalog, archive.store, replace=True)
     archive.catalog.release(archive.lease)
+    archive.catalog.release(archive.catalog.take_lease("backup", "run-2", "host"))
     before = contents(archive.catalog)
     with pytest.raises(CatalogError, match="not empty"):
         rebuild(archive.catalog, archive.store)
     assert contents(archive.catalog) == before
-    rebuild(archive.catalog, archive.store, replace=True)
+    rebuild(archive.catalog, archive.store, archive.nearline, replace=True)
     assert contents(archive.catalog) == before
     assert archive.catalog.take_lease("archive", "run-1", "host").token == archive.lease.token + 1
 
@@ -295,3 +325,39 @@ def _publish_and_die(conn: Any, store: LocalStore, parts: list[PartEntry]) -> No
     _, lines = publish.publish(conn, "run-1", parts, AT)
     journal.append(store, AT, 1, lines)
     raise ZeroDivisionError
+
+
+def _near(archive: Archive, *numbers: int) -> list[PartEntry]:
+    """Parts with a copy on near-line."""
+    parts = [archive.part(b"%d" % n, {b"1": next(CT.images(1, n))}, CT.study_uid) for n in numbers]
+    archive.publish(*parts)
+    lease = archive.catalog.take_lease("backup", "run-2", "host")
+    archive.catalog.add_copies(lease, [archive.copy(part) for part in parts])
+    return parts
+
+
+def test_near_line_copies_are_proven(archive: Archive, new_url: Callable[[], str]) -> None:
+    """One that is gone, one that is cut and one that is another file come back as damaged, and their parts wait again."""
+    whole, gone, cut, swapped = _near(archive, 1, 2, 3, 4)
+    for part in (gone, cut, swapped):
+        archive.nearline.delete(part.path)
+    archive.nearline.put(cut.path, archive.store.read_all(cut.path)[:-1])
+    archive.nearline.put(swapped.path, archive.store.read_all(whole.path))
+    again, report = rebuilt(archive, new_url)
+    assert report.nearline == 1
+    assert set(report.waiting) == {gone.path, cut.path, swapped.path}
+    found = {row.check: row.reason for row in again.queued(9)}
+    assert found.keys() == {gone.check, cut.check, swapped.check}
+    assert found[gone.check] == "missing"
+    assert found[swapped.check] == "another file lies at its name"
+    again.close()
+
+
+def test_without_near_line_all_wait(archive: Archive, new_url: Callable[[], str]) -> None:
+    """The store was lost with the catalog: every part is to be backed up anew."""
+    parts = _near(archive, 1, 2)
+    again = Catalog(new_url())
+    report = rebuild(again, archive.store)
+    assert set(report.waiting) == {part.path for part in parts}
+    assert again.queue().parts == 2
+    again.close()

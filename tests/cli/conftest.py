@@ -33,6 +33,10 @@ root = "../hdfs"
 url = "sqlite:///../catalog.db"
 [nearline]
 root = "../nearline"
+codec = "original"
+workers = 0
+start = "00:00"
+end = "00:00"
 [tape]
 root = "../tape"
 [convert]

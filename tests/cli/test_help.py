@@ -12,6 +12,8 @@ COMMANDS = [
     "convert",
     "verify",
     "publish",
+    "backup",
+    "restore",
     "report",
     "backfill",
     "find",

@@ -16,7 +16,16 @@ DAGS = ROOT / "dags"
 SOURCES = sorted(DAGS.glob("*.py"))
 PAGES = [source for source in SOURCES if source.name != "common.py"]
 NETWORK = {"socket", "ssl", "urllib", "http", "ftplib", "smtplib", "subprocess", "asyncio"}
-AT_PARSE_TIME = {"Asset", "CronTriggerTimetable", "Path", "task.bash", "timedelta", "dag", "default_args"}
+AT_PARSE_TIME = {
+    "Asset",
+    "AssetOrTimeSchedule",
+    "CronTriggerTimetable",
+    "Path",
+    "task.bash",
+    "timedelta",
+    "dag",
+    "default_args",
+}
 
 each_source = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
 each_dag = pytest.mark.parametrize("source", PAGES, ids=lambda path: path.name)
@@ -138,6 +147,17 @@ def test_the_first_load_runs_in_its_hours_once_switched_on() -> None:
     hours = conf.Backfill()
     assert f"{hours.start.hour}-23,0-{hours.end.hour - 1} * * *" in text
     assert "is_paused_upon_creation=True" in text
+    assert "skip_on_exit_code=75" in text
+
+
+def test_the_backup_runs_in_its_hours_and_after_each_night() -> None:
+    """Each hour of `nearline.start` to `nearline.end` by default, and when the night's asset is published; 75 is no failure."""
+    text = (DAGS / "backup_nearline.py").read_text(encoding="utf-8")
+    hours = conf.Nearline(root="x")
+    assert f'"0 {hours.start.hour}-23,0-{hours.end.hour - 1} * * *", timezone="{conf.Night().timezone}"' in text
+    assert strings_of_calls(DAGS / "backup_nearline.py", "Asset") == strings_of_calls(
+        DAGS / "nightly_archive.py", "Asset"
+    )
     assert "skip_on_exit_code=75" in text
 
 

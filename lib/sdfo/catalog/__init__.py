@@ -9,7 +9,7 @@ from __future__ import annotations
 from sdfo.catalog.attributes import SeriesAttributes, StudyAttributes
 from sdfo.catalog.availability import Availability
 from sdfo.catalog.catalog import Catalog
-from sdfo.catalog.copies import CopyRow, PartRow
+from sdfo.catalog.copies import CopyRow, NewCopy, PartRow
 from sdfo.catalog.entries import FileMark, InstanceEntry, PartEntry
 from sdfo.catalog.headers import entry_of, study_attributes
 from sdfo.catalog.leases import Lease
@@ -20,6 +20,7 @@ from sdfo.catalog.queries import Query, StudyRow
 from sdfo.catalog.rebuild import RebuildReport, rebuild
 from sdfo.catalog.runs import RunRow, StepRow
 from sdfo.catalog.san import SanFile, SanFolder
+from sdfo.catalog.waiting import Queue, Waiting
 
 __all__ = [
     "Alias",
@@ -29,12 +30,14 @@ __all__ = [
     "FileMark",
     "InstanceEntry",
     "Lease",
+    "NewCopy",
     "PartEntry",
     "PartRow",
     "Published",
     "QuarantineNote",
     "QuarantineRow",
     "Query",
+    "Queue",
     "RebuildReport",
     "RunRow",
     "SanFile",
@@ -43,6 +46,7 @@ __all__ = [
     "StepRow",
     "StudyAttributes",
     "StudyRow",
+    "Waiting",
     "entry_of",
     "rebuild",
     "study_attributes",

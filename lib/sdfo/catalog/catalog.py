@@ -13,10 +13,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from sdfo.catalog import backlog, copies, leases, locations, marks, publish, quarantine, queries, runs, san
+from sdfo.catalog import backlog, copies, leases, locations, marks, publish, quarantine, queries, runs, san, waiting
 from sdfo.catalog.attributes import StudyAttributes
 from sdfo.catalog.backlog import Backlog
-from sdfo.catalog.copies import CopyRow, PartRow
+from sdfo.catalog.copies import CopyRow, NewCopy, PartRow
 from sdfo.catalog.engine import Database, clock
 from sdfo.catalog.entries import FileMark, PartEntry
 from sdfo.catalog.journal import Line, append
@@ -27,6 +27,7 @@ from sdfo.catalog.quarantine import QuarantineNote, QuarantineRow
 from sdfo.catalog.queries import Place, Query, StudyRow
 from sdfo.catalog.runs import RunRow, StepRow
 from sdfo.catalog.san import Dirs, SanFile, SanFolder
+from sdfo.catalog.waiting import Queue, Waiting
 from sdfo.errors import CatalogError, Postponed, StoreError
 from sdfo.model import Location
 from sdfo.stores import Store
@@ -113,9 +114,14 @@ class Catalog:
             return runs.steps(conn, run)
 
     def runs(self, limit: int = 50) -> list[RunRow]:
-        """Newest first."""
+        """Nights and slices of the first load, newest first; not those that only backed up or restored."""
         with self.database.read() as conn:
             return runs.newest(conn, limit)
+
+    def last_step(self, step: str, state: str | None = None) -> tuple[str, StepRow] | None:
+        """The run that began this step last, and how it stands there; only those in `state` if given."""
+        with self.database.read() as conn:
+            return runs.last(conn, step, state)
 
     def last_good_night(self) -> datetime | None:
         """When the newest night ended whose report is `ok`."""
@@ -240,10 +246,62 @@ class Catalog:
         with self.database.read() as conn:
             return copies.copies(conn, part_id)
 
-    def mark_copy(self, part_id: int, tier: str, state: str) -> None:
-        """`state`: written, verified, damaged or retired; `NotFound` if the part has no copy on this tier."""
+    def mark_copy(self, part_id: int, tier: str, state: str, why: str | None = None) -> None:
+        """`state`: written, verified, damaged or retired; `NotFound` if the part has no copy on this tier.
+
+        A near-line copy that is damaged, for the reason `why`, is queued to be made again.
+        """
         with self._recording() as (conn, lines):
-            lines.append(copies.mark(conn, part_id, tier, state, clock(conn)))
+            lines.append(copies.mark(conn, part_id, tier, state, clock(conn), why))
+
+    def add_copies(self, lease: Lease, new: Sequence[NewCopy]) -> list[str]:
+        """Verified copies, in one transaction under the lease's token: `Fenced`, and nothing changed, if a later step took over.
+
+        Paths at which copies lay that they replace, where these are others. What waited for them waits no longer.
+        """
+        with self._recording(lease.token) as (conn, lines):
+            leases.check(conn, lease)
+            replaced = list[str]()
+            for each in new:
+                before, line = copies.add(conn, each, clock(conn))
+                replaced += [before] if before is not None else []
+                lines.append(line)
+            return replaced
+
+    def page_of_copies(self, tier: str, after: int = 0, most: int = 1000) -> list[tuple[PartRow, CopyRow]]:
+        """The copies on a tier, with their parts, so many at once, by the part's id, from beyond `after`."""
+        with self.database.read() as conn:
+            return copies.page(conn, tier, after, most)
+
+    def aparts(self, part_id: int) -> list[str]:
+        """The paths on HDFS of the files kept apart beside a part."""
+        with self.database.read() as conn:
+            return copies.aparts(conn, part_id)
+
+    # The queue of the backup: waiting.py
+
+    def queued(self, most: int) -> list[Waiting]:
+        """Parts that wait for a near-line copy and may be tried, oldest first, those that failed last."""
+        with self.database.read() as conn:
+            return waiting.waiting(conn, most)
+
+    def queue(self) -> Queue:
+        """How much waits for a near-line copy."""
+        with self.database.read() as conn:
+            return waiting.queue(conn)
+
+    def modalities(self, part_ids: Iterable[int]) -> dict[int, str]:
+        """By part: the modality of most of its images."""
+        with self.database.read() as conn:
+            return waiting.modalities(conn, part_ids)
+
+    def note_failed_backup(self, lease: Lease, part_id: int, reason: str) -> int:
+        """Count a try that came to nothing; how many did by now. It is first tried again after all that were never tried."""
+        with self._recording(lease.token) as (conn, lines):
+            leases.check(conn, lease)
+            tries, line = waiting.failed(conn, part_id, reason)
+            lines += [line] if line else []
+            return tries
 
     def known_paths(self, tier: str) -> set[str]:
         """Every path on this tier that the catalog answers for."""

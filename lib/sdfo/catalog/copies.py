@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Row, select, update
 
-from sdfo.catalog import availability, tables
+from sdfo.catalog import availability, tables, waiting
+from sdfo.catalog.engine import upsert
 from sdfo.catalog.journal import Line, stamped
 from sdfo.errors import NotFound
 from sdfo.model import Form, Tier
@@ -41,6 +42,20 @@ class CopyRow:
     verified_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class NewCopy:
+    """A copy that was written and verified, of the part of `study` with `check`. Its own check is `copy_check`."""
+
+    study: str
+    check: str
+    tier: Tier
+    path: str
+    size: int
+    copy_check: str
+    codec: str
+    form: Form
+
+
 def parts(conn: Connection, study: str) -> list[PartRow]:
     """In the order in which they were published."""
     rows = conn.execute(select(tables.part).where(_PART.study == study).order_by(_PART.ordinal))
@@ -53,14 +68,61 @@ def copies(conn: Connection, part_id: int) -> list[CopyRow]:
     return sorted((_copy(row) for row in rows), key=lambda copy: list(Tier).index(copy.tier))
 
 
-def mark(conn: Connection, part_id: int, tier: str, state: str, now: datetime) -> Line:
-    """Keep a copy's new state; `verified` keeps the time too. `NotFound` if the part has no copy there."""
+def add(conn: Connection, new: NewCopy, now: datetime) -> tuple[str | None, Line]:
+    """A verified copy, in the place of the one that the part had on this tier; that one's path if it lay elsewhere.
+
+    What waited for it waits no longer. `NotFound` if there is no such part.
+    """
+    part_id = conn.execute(select(_PART.id).where(_PART.study == new.study, _PART.check == new.check)).scalar()
+    if part_id is None:
+        raise NotFound("no such part to have a copy", expected=new.check, next_command=f"sdfo locate {new.study}")
+    this = select(_COPY.path).where(_COPY.part_id == part_id, _COPY.tier == str(new.tier))
+    before: str | None = conn.execute(this).scalar()
+    values = {
+        "path": new.path,
+        "size": new.size,
+        "check": new.copy_check,
+        "codec": new.codec,
+        "form": str(new.form),
+        "state": "verified",
+        "verified_at": now,
+    }
+    statement = upsert(conn, tables.copy).values(part_id=part_id, tier=str(new.tier), **values)
+    conn.execute(statement.on_conflict_do_update(index_elements=["part_id", "tier"], set_=values))
+    availability.refresh(conn, [new.study])
+    line = {
+        "what": "copy",
+        "study": new.study,
+        "check": new.check,
+        "tier": new.tier,
+        "state": "verified",
+        "at": stamped(now),
+        "path": new.path,
+        "size": new.size,
+        "copy_check": new.copy_check,
+        "codec": new.codec,
+        "form": new.form,
+    }
+    if new.tier is Tier.NEARLINE:
+        waiting.done(conn, part_id, now)
+    return (before if before != new.path else None), line
+
+
+def mark(conn: Connection, part_id: int, tier: str, state: str, now: datetime, why: str | None = None) -> Line:
+    """Keep a copy's new state; `verified` keeps the time too. `NotFound` if the part has no copy there.
+
+    A near-line copy that is damaged, for the reason `why`, is to be made again: the part waits for it from now on.
+    """
     values: dict[str, Any] = {"state": state} | ({"verified_at": now} if state == "verified" else {})
     this = (_COPY.part_id == part_id, _COPY.tier == tier)
     if conn.execute(update(tables.copy).where(*this).values(values)).rowcount == 0:
         raise NotFound(f"this part has no copy on {tier}", found=part_id)
     part = conn.execute(select(tables.part).where(_PART.id == part_id)).one()
     availability.refresh(conn, [part.study])
+    if tier == Tier.NEARLINE and state == "damaged":
+        waiting.put(conn, part_id, now, why)
+    elif tier == Tier.NEARLINE and state == "verified":
+        waiting.done(conn, part_id, now)
     return {
         "what": "copy",
         "study": part.study,
@@ -68,7 +130,26 @@ def mark(conn: Connection, part_id: int, tier: str, state: str, now: datetime) -
         "tier": tier,
         "state": state,
         "at": stamped(now),
+        "why": why,
     }
+
+
+def page(conn: Connection, tier: str, after: int, most: int) -> list[tuple[PartRow, CopyRow]]:
+    """So many copies on this tier, and their parts, by the part's id, from beyond `after`."""
+    query = select(tables.copy, _PART.study, _PART.ordinal, _PART.check.label("own"), _PART.first_record, _PART.folder)
+    query = query.join_from(tables.copy, tables.part).where(_COPY.tier == tier, _COPY.part_id > after)
+    rows = conn.execute(query.order_by(_COPY.part_id).limit(most))
+    return [(_of_part(row), _copy(row)) for row in rows]
+
+
+def _of_part(row: Row[Any]) -> PartRow:
+    return PartRow(row.part_id, row.study, row.ordinal, row.own, row.first_record, row.folder)
+
+
+def aparts(conn: Connection, part_id: int) -> list[str]:
+    """The paths on HDFS of the files kept apart beside this part."""
+    beside = (_RECORD.part_id == part_id, _RECORD.path.is_not(None))
+    return sorted(set(conn.execute(select(_RECORD.path).where(*beside)).scalars()))
 
 
 def known_paths(conn: Connection, tier: str) -> set[str]:

@@ -10,7 +10,7 @@ from typing import Literal
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
 
-from sdfo.catalog import availability, marks, quarantine, records, san
+from sdfo.catalog import availability, marks, quarantine, records, san, waiting
 from sdfo.catalog.engine import kind_of
 from sdfo.catalog.entries import PartEntry
 from sdfo.catalog.journal import Line, stamped
@@ -64,6 +64,7 @@ def one(conn: Connection, run: str, entry: PartEntry, origin: Origin) -> tuple[P
     if found is None:
         part_id, ordinal = records.add_part(conn, entry, origin.ordinal)
         notes += records.damaged(entry) + records.settle_versions(conn, entry, ordinal)
+        waiting.put(conn, part_id, origin.at)
     else:
         part_id, ordinal = found
     records.add_copy(conn, part_id, entry, origin.at if origin.verified else None)

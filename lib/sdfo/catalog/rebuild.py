@@ -1,6 +1,8 @@
 """A lost catalog, built again from the S-DICOM files and the state journal beside them.
 
 The journal is replayed in the order in which it was written; a part's line stands for publishing what its file says now.
+A near-line copy comes back as its line says; then its file is opened, and one that is not what the line says is damaged:
+its part waits for another.
 What neither knows: SAN files not yet archived and the folders' last listings, which the next scan reads anyway, and
 leases, because nobody is at work. Nothing is written to the store.
 """
@@ -8,6 +10,7 @@ leases, because nobody is at work. Nothing is written to the store.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
 from datetime import datetime
@@ -15,8 +18,9 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, select, text
 from sqlalchemy.exc import IntegrityError
 
-from sdfo.catalog import copies, journal, marks, publish, quarantine, runs, san, tables
+from sdfo.catalog import copies, journal, marks, publish, quarantine, runs, san, tables, waiting
 from sdfo.catalog.catalog import Catalog
+from sdfo.catalog.copies import CopyRow, NewCopy
 from sdfo.catalog.engine import batched, clock, kind_of
 from sdfo.catalog.entries import FileMark, PartEntry
 from sdfo.catalog.headers import entry_of
@@ -24,8 +28,8 @@ from sdfo.catalog.journal import Line, as_name, moment
 from sdfo.catalog.publish import Origin
 from sdfo.catalog.quarantine import CLOSED, note_of
 from sdfo.catalog.runs import StepRow
-from sdfo.errors import CatalogError, LeaseHeld, SdfoError
-from sdfo.model import FileStamp, Tier
+from sdfo.errors import CatalogError, FormatError, LeaseHeld, Missing, NotFound, SdfoError
+from sdfo.model import FileStamp, Form, Tier
 from sdfo.sdicom import Part
 from sdfo.stores import Store
 
@@ -41,19 +45,24 @@ RUN = "rebuild"
 @dataclass(frozen=True, slots=True)
 class RebuildReport:
     """`unknown`: parts without a line in the journal, published as the newest of their study. `missing`: parts with a line
-    and without a file. `refused`: files that cannot be read, and why. A person looks at the last two."""
+    and without a file. `refused`: files that cannot be read, and why. A person looks at the last two.
+
+    `nearline`: copies there. `waiting`: paths of those that are gone or not what they were, for which their parts wait again.
+    """
 
     parts: int
     lines: int
     unknown: tuple[str, ...]
     missing: tuple[str, ...]
     refused: tuple[str, ...]
+    nearline: int = 0
+    waiting: tuple[str, ...] = ()
 
 
-def rebuild(catalog: Catalog, store: Store, *, replace: bool = False) -> RebuildReport:
+def rebuild(catalog: Catalog, store: Store, nearline: Store | None = None, *, replace: bool = False) -> RebuildReport:
     """Fill the catalog from `store`, the one at `hdfs.root`. One that holds anything is refused, or emptied by `replace`.
 
-    Interrupted, it leaves a part of the catalog: begin again with `replace`.
+    `nearline`: the store of that tier; without it all copies there count as lost. Interrupted, it leaves a part of the catalog: begin again with `replace`.
     """
     catalog.upgrade()
     with catalog.database.write() as conn:
@@ -70,9 +79,41 @@ def rebuild(catalog: Catalog, store: Store, *, replace: bool = False) -> Rebuild
         with catalog.database.write() as conn:
             for path in paths:
                 replay.unknown(conn, path)
+    proven, waiting_again = _prove(catalog, nearline)
     with catalog.database.write() as conn:
         conn.execute(text("ANALYZE"))  # so many rows at once are no news to the planner for a while otherwise
-    return replay.report(planned.keys() - found.keys(), rest)
+    report = replay.report(planned.keys() - found.keys(), rest)
+    return replace_fields(report, nearline=proven, waiting=waiting_again)
+
+
+def _prove(catalog: Catalog, nearline: Store | None) -> tuple[int, tuple[str, ...]]:
+    """Open each near-line copy that should be whole: how many are, and the paths of those that are not."""
+    proven, lost, after = 0, list[str](), 0
+    while found := catalog.page_of_copies(Tier.NEARLINE, after, _BATCH):
+        after = found[-1][0].id
+        wrong = [(part, copy, why) for part, copy in found if (why := _fault(nearline, copy)) is not None]
+        with catalog.database.write() as conn:
+            for part, _, why in wrong:
+                copies.mark(conn, part.id, Tier.NEARLINE, "damaged", clock(conn), why)
+        lost += [copy.path for _, copy, _ in wrong]
+        proven += sum(copy.state != "damaged" for _, copy in found) - len(wrong)
+    return proven, tuple(lost)
+
+
+def _fault(nearline: Store | None, copy: CopyRow) -> str | None:
+    """Why a copy is not what the journal says; None if it is, or was known to be damaged."""
+    if copy.state == "damaged":
+        return None
+    if nearline is None:
+        return "there is no near-line store any more"
+    try:
+        with Part.open(nearline, copy.path) as part:
+            same = (part.check_digest, part.size) == (copy.check, copy.size)
+            return None if same else "another file lies at its name"
+    except Missing:
+        return "missing"
+    except FormatError as error:
+        return f"damaged: {error.what}"
 
 
 class _Replay:
@@ -208,8 +249,21 @@ def _copy(conn: Connection, line: Line) -> None:
     part = tables.part.c
     this = select(part.id).where(part.study == line["study"], part.check == line["check"])
     part_id = conn.execute(this).scalar()
+    if part_id is None:
+        return
+    if "path" in line:
+        own = (line["path"], line["size"], line["copy_check"], line["codec"], Form(line["form"]))
+        copies.add(conn, NewCopy(line["study"], line["check"], Tier(line["tier"]), *own), _at(line))
+    else:
+        with suppress(NotFound):  # the transaction that made the copy died with the line
+            copies.mark(conn, part_id, line["tier"], line["state"], _at(line), line.get("why"))
+
+
+def _queue(conn: Connection, line: Line) -> None:
+    part = tables.part.c
+    part_id = conn.execute(select(part.id).where(part.study == line["study"], part.check == line["check"])).scalar()
     if part_id is not None:
-        copies.mark(conn, part_id, line["tier"], line["state"], _at(line))
+        waiting.tried(conn, part_id, line["tries"], line["reason"])
 
 
 def _outcome(conn: Connection, line: Line) -> None:
@@ -227,5 +281,6 @@ _REPLAYED: dict[str, Callable[[Connection, Line], None]] = {
     "quarantine": _quarantine,
     "decision": _decision,
     "copy": _copy,
+    "queue": _queue,
     "outcome": _outcome,
 }

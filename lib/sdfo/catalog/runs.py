@@ -91,8 +91,23 @@ def steps(conn: Connection, run: str) -> dict[str, StepRow]:
     return {row.step: StepRow(row.step, row.state, row.started, row.ended, json.loads(row.report)) for row in rows}
 
 
+BESIDE = ("backup", "restore")
+"""Steps that are not of a night. A run that did no other is none."""
+
+
+def last(conn: Connection, step: str, state: str | None = None) -> tuple[str, StepRow] | None:
+    """The run that began this step last, and how it stands there; only those in `state` if given."""
+    wanted = [_OUTCOME.step == step, *([] if state is None else [_OUTCOME.state == state])]
+    row = conn.execute(select(tables.outcome).where(*wanted).order_by(_OUTCOME.started.desc()).limit(1)).one_or_none()
+    if row is None:
+        return None
+    return row.run, StepRow(row.step, row.state, row.started, row.ended, json.loads(row.report))
+
+
 def newest(conn: Connection, limit: int) -> list[RunRow]:
-    rows = conn.execute(select(tables.run).order_by(_RUN.started.desc(), _RUN.id.desc()).limit(limit))
+    steps = select(_OUTCOME.step).where(_OUTCOME.run == _RUN.id)
+    nights = select(tables.run).where(steps.where(_OUTCOME.step.not_in(BESIDE)).exists() | ~steps.exists())
+    rows = conn.execute(nights.order_by(_RUN.started.desc(), _RUN.id.desc()).limit(limit))
     return [RunRow(row.id, row.engine, row.started) for row in rows]
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from sdfo.catalog.types import Digest, Key, Moment, Words
 
-HEAD = "0001"
+HEAD = "0002"
 """The schema version this code works with: the newest file of `migrations/versions`."""
 
 metadata = MetaData(
@@ -101,6 +101,17 @@ copy = Table(
     Column("state", Words, nullable=False),
     Column("verified_at", Moment),
     UniqueConstraint("tier", "path"),
+)
+
+queue = Table(
+    "queue",
+    metadata,
+    Column("part_id", Key, ForeignKey("part.id"), primary_key=True, autoincrement=False),
+    Column("work", Words, primary_key=True),  # the tier on which it shall have a copy
+    Column("since", Moment, nullable=False),
+    Column("tries", Integer, nullable=False),  # that came to nothing
+    Column("reason", Words(cut=False)),  # of the last one; or why there is no copy any more
+    Index(None, "work", "tries", "since"),
 )
 
 instance = Table(

@@ -9,12 +9,27 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from sdfo.cli import backfill, care, doctor, edge, files, find, query, receive, region, settings, ship, status, steps
+from sdfo.cli import (
+    backfill,
+    care,
+    doctor,
+    edge,
+    files,
+    find,
+    nearline,
+    query,
+    receive,
+    region,
+    settings,
+    ship,
+    status,
+    steps,
+)
 from sdfo.cli.app import app
 
 __all__ = ["app", "main"]
 
-for _commands in (steps, backfill, find, query, region, receive, files, care, status, doctor, ship, settings):
+for _commands in (steps, backfill, nearline, find, query, region, receive, files, care, status, doctor, ship, settings):
     _commands.register(app)
 
 

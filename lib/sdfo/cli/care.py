@@ -75,6 +75,9 @@ def rebuild(
     replace: Annotated[
         bool, typer.Option("--replace", help="Empty the catalog first; else one that holds anything is refused.")
     ] = False,
+    without_nearline: Annotated[
+        bool, typer.Option("--without-nearline", help="The near-line store is lost: everything waits for a new copy.")
+    ] = False,
 ) -> Answer:
     """Build the catalog again from the S-DICOM files and the state journal beside them.
 
@@ -83,11 +86,14 @@ def rebuild(
     from sdfo.catalog.rebuild import rebuild as again
 
     place = given(ctx).place("rebuild")
-    done = again(place.catalog, place.store, replace=replace)
+    nearline = place.nearline if place.has_nearline and not without_nearline else None
+    done = again(place.catalog, place.store, nearline, replace=replace)
     text = [
         f"{done.parts} parts, {done.lines} lines of the journal; {len(done.unknown)} parts the journal did not know"
     ]
     text += [f"missing: {path}" for path in done.missing] + [f"refused: {what}" for what in done.refused]
+    text += [f"near-line: {done.nearline} copies"] if done.nearline else []
+    text += [f"near-line copy lost, to be backed up again: {path}" for path in done.waiting]
     text.append("next: sdfo scan --run ID: it lists the SAN, which no file tells of")
     return Answer(done, text, 1 if done.missing or done.refused else 0)
 

@@ -73,6 +73,7 @@ def _findings(words: Given, cluster: bool) -> Iterator[Finding]:
         ("catalog", _catalog, "sdfo catalog upgrade"),
     ):
         yield asked(what, partial(ask, place), after)
+    yield replace(asked("near-line store", partial(_nearline, place), "sdfo init"), required=False)
     if cluster:
         yield from on_cluster.findings(place)
 
@@ -141,6 +142,13 @@ def _store(place: Place) -> str:
     place.change_store()
     free, total = place.store.free()
     return f"{place.settings.hdfs.root}, {figures.size(free)} of {figures.size(total)} free"
+
+
+def _nearline(place: Place) -> str:
+    from sdfo.nightly import figures
+
+    free, total = place.nearline.free()
+    return f"{place.settings.nearline.root}, {figures.size(free)} of {figures.size(total)} free"
 
 
 def _catalog(place: Place) -> str:

@@ -38,6 +38,9 @@ def _text(report: NightReport, page: str) -> Iterator[str | Table]:
     for tier in report.tiers:
         full = "" if tier.days is None else f", full {figures.until_full(tier.days)} at this pace"
         yield f"{tier.tier}: {figures.size(tier.free)} of {figures.size(tier.total)} free{full}"
+    if report.backup is not None and report.backup.parts:
+        waits = f"{figures.many(report.backup.parts, 'part')}, {figures.size(report.backup.bytes)}"
+        yield f"near-line: {waits} wait for their copy, the oldest since {report.backup.oldest}"
     if report.todo:
         yield "\nWhat a person must do next"
         for number, todo in enumerate(report.todo, 1):

@@ -11,10 +11,11 @@ from sdfo.cli import show
 from sdfo.cli.app import given
 from sdfo.cli.finding import Finding, table
 from sdfo.cli.show import Answer
-from sdfo.errors import Missing, SettingsError, Unavailable
+from sdfo.errors import Missing, Postponed, SettingsError, StoreError, Unavailable
 
 if TYPE_CHECKING:
     from sdfo.nightly.place import Place
+    from sdfo.stores import Store
 
 
 def register(app: typer.Typer) -> None:
@@ -22,12 +23,12 @@ def register(app: typer.Typer) -> None:
 
 
 def status(ctx: typer.Context) -> Answer:
-    """Exit 1 when the last good night is too old (limits.night_age_hours) or a tier has too little room (limits.free)."""
+    """Exit 1 when the last good night, or the oldest part without a near-line copy, is too old, or a tier has too little room."""
     place = given(ctx).place("status")
-    good, lines = None, [_newest(place), _work(place), _quarantine(place), *_first_load(place)]
+    good, lines = None, [_newest(place), _work(place), _quarantine(place), *_first_load(place), _backup(place)]
     try:
         good = last_good_night(place)
-        lines = [_night(good, place.settings.limits.night_age_hours), _room(place), *lines]
+        lines = [_night(good, place.settings.limits.night_age_hours), _room(place), *_nearline(place), *lines]
     except Unavailable as error:
         lines = [Finding("the HDFS store", False, f"does not answer: {error.what}", "sdfo doctor"), *lines]
     well = all(line.ok for line in lines)
@@ -59,15 +60,42 @@ def _night(good: tuple[datetime, str] | None, most: float) -> Finding:
 
 
 def _room(place: Place) -> Finding:
+    return _free(place, "room in the HDFS store", place.store)
+
+
+def _nearline(place: Place) -> list[Finding]:
+    """Whether it is mounted, and its room; nothing before `init` has made it."""
+    if not place.has_nearline:
+        return []
+    try:
+        return [_free(place, "room in the near-line store", place.nearline)]
+    except (StoreError, Postponed) as error:
+        return [Finding("near-line store", False, error.what, error.next_command or "sdfo doctor")]
+
+
+def _backup(place: Place) -> Finding:
     from sdfo.nightly import figures
 
-    free, total = place.store.free()
+    queue = place.catalog.queue()
+    aside = f"; {queue.aside} set aside" if queue.aside else ""
+    if queue.oldest is None:
+        return Finding("near-line backup", True, f"nothing waits{aside}")
+    hours, most = (datetime.now(UTC) - queue.oldest).total_seconds() / 3600, place.settings.limits.backup_age_hours
+    waits = f"{figures.many(queue.parts, 'part')}, {figures.size(queue.bytes)} wait"
+    found = f"{waits}, the oldest for {hours:.1f} h (at most {most:g}){aside}"
+    return Finding("near-line backup", hours <= most, found, "" if hours <= most else "sdfo backup --run ID --any-time")
+
+
+def _free(place: Place, what: str, store: Store) -> Finding:
+    from sdfo.nightly import figures
+
+    free, total = store.free()
     share = free / total if total else 0.0
     enough = share >= place.settings.limits.free
     found = (
         f"{figures.size(free)} of {figures.size(total)} free, {share:.0%} (at least {place.settings.limits.free:.0%})"
     )
-    return Finding("room in the HDFS store", enough, found, "" if enough else "sdfo gc, and more disks")
+    return Finding(what, enough, found, "" if enough else "sdfo gc, and more disks")
 
 
 def _newest(place: Place) -> Finding:

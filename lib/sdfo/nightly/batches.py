@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
+from typing import Any, Protocol, TypeVar
 
 from sdfo.model import ExamTask
+
+
+class Sized(Protocol):
+    @property
+    def size(self) -> int: ...
+
+
+T = TypeVar("T", bound=Sized)
 
 
 def batches(tasks: Sequence[ExamTask], most: float) -> Iterator[tuple[str, list[ExamTask]]]:
@@ -13,12 +22,12 @@ def batches(tasks: Sequence[ExamTask], most: float) -> Iterator[tuple[str, list[
 
     A repeated convert meets the same names and leaves out what is done; a new scan of the run gives new ones.
     """
-    return ((_name(batch), batch) for batch in cut(sorted(tasks, key=lambda t: (-t.size, t.folder)), most))
+    return ((name_of(batch), batch) for batch in cut(sorted(tasks, key=lambda t: (-t.size, t.folder)), most))
 
 
-def cut(tasks: Iterable[ExamTask], most: float) -> Iterator[list[ExamTask]]:
+def cut(tasks: Iterable[T], most: float) -> Iterator[list[T]]:
     """Exams in their order, in pieces of at most `most` bytes; one that is larger is alone."""
-    piece, size = list[ExamTask](), 0
+    piece, size = list[T](), 0
     for task in tasks:
         if piece and size + task.size > most:
             yield piece
@@ -29,5 +38,5 @@ def cut(tasks: Iterable[ExamTask], most: float) -> Iterator[list[ExamTask]]:
         yield piece
 
 
-def _name(batch: Sequence[ExamTask]) -> str:
+def name_of(batch: Sequence[Any]) -> str:
     return sha256(repr(batch).encode()).hexdigest()[:32]

@@ -10,10 +10,14 @@ from typing import Protocol, TypeVar
 from sdfo.conf import Settings
 from sdfo.errors import EngineError, SettingsError
 from sdfo.model import ExamOutcome, ExamTask, Fate, PartOutcome
+from sdfo.nightly.backing import BackupOutcome, BackupTask
 from sdfo.nightly.job import Job, Verdict, set_aside
 
 _ENOUGH = 5
 """Exams that fail one by one before any came through, after which it is the engine that is to blame."""
+
+KILLED = "engine: "
+"""What the reason begins with of an exam that killed its worker twice, alone."""
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -57,6 +61,8 @@ class Engine(Protocol):
 
     def verify(self, job: Job, parts: Sequence[PartOutcome], progress: Progress = silent) -> list[Verdict]: ...
 
+    def backup(self, job: Job, tasks: Sequence[BackupTask], progress: Progress = silent) -> list[BackupOutcome]: ...
+
     def close(self) -> None:
         """Let go of every process."""
 
@@ -94,6 +100,20 @@ def verify_all(engine: Engine, job: Job, parts: Sequence[PartOutcome], progress:
     return found
 
 
+def backup_all(
+    engine: Engine, job: Job, tasks: Sequence[BackupTask], progress: Progress = silent
+) -> list[BackupOutcome]:
+    """`engine.backup`, likewise: an exam that kills its worker costs only itself, unless none of several comes through."""
+    try:
+        found = engine.backup(job, tasks, progress)
+    except EngineError:
+        found = _one_by_one(partial(engine.backup, job), tasks, _stayed, progress)
+    fatal = [outcome for outcome in found if outcome.reason is not None and not outcome.source]
+    if len(found) > 1 and len(fatal) == len(found):
+        raise EngineError(f"no exam of {len(found)} was backed up; the first: {fatal[0].reason}")
+    return found
+
+
 def _one_by_one(
     run: Callable[[Sequence[A]], list[T]], items: Sequence[A], dead: Callable[[A, EngineError], T], progress: Progress
 ) -> list[T]:
@@ -116,6 +136,10 @@ def _alone(run: Callable[[Sequence[A]], list[T]], item: A) -> T:
         return run([item])[0]
     except EngineError:
         return run([item])[0]
+
+
+def _stayed(task: BackupTask, error: EngineError) -> BackupOutcome:
+    return BackupOutcome(task.study, task.check, reason=f"{KILLED}{error.what}")
 
 
 def _refused(part: PartOutcome, error: EngineError) -> Verdict:

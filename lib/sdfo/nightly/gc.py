@@ -1,6 +1,6 @@
 """gc: attempts that nobody will publish any more, and mrjob's files of jobs that were killed.
 
-An attempt is garbage when its run holds no lease and its folder is older than a day; what an unknown outcome left at a
+On near-line, too, where it is mounted. An attempt is garbage when its run holds no lease and its folder is older than a day; what an unknown outcome left at a
 part's final name is never touched here.
 """
 
@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
+from sdfo.catalog.runs import BESIDE
+from sdfo.errors import Postponed, StoreError
 from sdfo.nightly.place import Place
 from sdfo.nightly.turn import ARCHIVE
-from sdfo.stores import Stat
+from sdfo.stores import Stat, Store
 
 KEEP_SECONDS = 24 * 3600
 """Age below which an attempt is kept: a night may be repeated the next morning."""
@@ -32,21 +35,24 @@ def gc(place: Place, *, dry_run: bool = False, keep_seconds: float = KEEP_SECOND
     """Remove old attempts, or count them."""
     garbage = list(_garbage(place, keep_seconds))
     kept = sum(1 for _ in _all(place)) - len(garbage)
-    for stat in () if dry_run else garbage:
-        place.store.delete(stat.path)
-    return GcReport(dry_run, len(garbage), sum(stat.size for stat in garbage), kept)
+    for store, stat in () if dry_run else garbage:
+        store.delete(stat.path)
+    return GcReport(dry_run, len(garbage), sum(stat.size for _, stat in garbage), kept)
 
 
-def _garbage(place: Place, keep_seconds: float) -> Iterator[Stat]:
-    holder = place.catalog.lease_holder(ARCHIVE)
-    for stat in _all(place):
-        run = stat.path.split("/")[1]
+def _garbage(place: Place, keep_seconds: float) -> Iterator[tuple[Store, Stat]]:
+    holders = [place.catalog.lease_holder(name) for name in (ARCHIVE, *BESIDE)]
+    at_work = {holder.run for holder in holders if holder is not None}
+    for store, stat in _all(place):
         old = time.time() - stat.modified > keep_seconds
-        if old and (holder is None or holder.run != run):
-            yield stat
+        if old and stat.path.split("/")[1] not in at_work:
+            yield store, stat
 
 
-def _all(place: Place) -> Iterator[Stat]:
+def _all(place: Place) -> Iterator[tuple[Store, Stat]]:
     """Attempts, and what a job of mrjob that was killed left of its input and output."""
-    yield from place.store.list("attempts")
-    yield from (stat for stat in place.store.list("runs") if "/mrjob-" in stat.path)
+    stores = [place.store]
+    with suppress(StoreError, Postponed):  # not made yet, not mounted, or away: `status` tells
+        stores.append(place.nearline)
+    yield from ((store, stat) for store in stores for stat in store.list("attempts"))
+    yield from ((place.store, stat) for stat in place.store.list("runs") if "/mrjob-" in stat.path)

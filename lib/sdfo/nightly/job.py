@@ -15,9 +15,10 @@ from sdfo.ahead import ahead
 from sdfo.conf import Settings
 from sdfo.converter import Desk, Problem
 from sdfo.errors import FormatError, Missing, OutOfRange, SdfoError
-from sdfo.model import Description, ExamOutcome, ExamTask, Fate, FileOutcome, FileStamp, PartOutcome
+from sdfo.model import Description, ExamOutcome, ExamTask, Fate, FileOutcome, FileStamp, PartOutcome, Tier
 from sdfo.sdicom import Part, check_aparts
 from sdfo.stores import Store, open_store
+from sdfo.tiers import nearline
 from sdfo.tiers.san import San
 
 T = TypeVar("T")
@@ -38,22 +39,39 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Settings without secrets, the run's name, and the id of the SAN that is meant. Travels to workers as JSON."""
+    """Settings without secrets, the run's name, and the ids of the SAN and, for a backup, of the near-line store that are
+    meant. Travels to workers as JSON.
+
+    `tier`: where parts lie that are to be verified. `until`: seconds since the epoch by which the last exam of a backup
+    must have ended, and `per_second` its bytes that a worker is known to manage.
+    """
 
     settings: Settings
     run: str
     san: str
+    nearline: str = ""
+    tier: Tier = Tier.HDFS
+    until: float | None = None
+    per_second: float | None = None
 
     def to_json(self) -> str:
-        return json.dumps({"settings": self.settings.of_a_worker(), "run": self.run, "san": self.san})
+        told = {name: getattr(self, name) for name in ("run", "san", "nearline", "tier", "until", "per_second")}
+        return json.dumps({"settings": self.settings.of_a_worker(), **told})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         data = json.loads(text)
-        return cls(conf.from_public(json.dumps(data["settings"])), data["run"], data["san"])
+        settings = conf.from_public(json.dumps(data.pop("settings")))
+        return cls(settings, **data | {"tier": Tier(data["tier"])})
 
     def store(self) -> Store:
+        if self.tier is Tier.NEARLINE:
+            return self.mounted_nearline()
         return open_store(self.settings.hdfs.root, self.settings.hdfs)
+
+    def mounted_nearline(self) -> Store:
+        """The near-line store, once it has shown its id."""
+        return nearline.require(open_store(self.settings.nearline.root, self.settings.hdfs), self.nearline)
 
     def mounted(self) -> San:
         """The SAN, once it has shown its id: every task refuses an empty mount point."""
@@ -93,7 +111,7 @@ def describer(job: Job) -> Callable[[bytes, FileStamp], Description | Problem | 
     except SdfoError as error:
         halt = Halt.of(error)
         return lambda folder, stamp: halt
-    return lambda folder, stamp: _spared(
+    return lambda folder, stamp: spared(
         partial(converter.describe, san, folder, stamp), partial(Problem, stamp, Fate.UNREADABLE)
     )
 
@@ -102,7 +120,7 @@ def merge_exam(
     job: Job, task: ExamTask, described: Iterable[Description | Problem | Halt], threads: int = 1
 ) -> ExamOutcome | Halt:
     """Reduce, for one exam folder, in a worker of an engine."""
-    return _spared(lambda: converter.merge(task, _going_on(described), job.desk(threads)), partial(set_aside, task))
+    return spared(lambda: converter.merge(task, _going_on(described), job.desk(threads)), partial(set_aside, task))
 
 
 def convert_exam(job: Job, task: ExamTask, threads: int = 1) -> ExamOutcome | Halt:
@@ -113,10 +131,10 @@ def convert_exam(job: Job, task: ExamTask, threads: int = 1) -> ExamOutcome | Ha
 
 def check_part(job: Job, part: PartOutcome, threads: int = 1) -> Verdict | Halt:
     """`verify_part` in a worker of an engine."""
-    return _spared(partial(verify_part, job, part, threads), partial(Verdict, part.attempt, None))
+    return spared(partial(verify_part, job, part, threads), partial(Verdict, part.attempt, None))
 
 
-def _spared(work: Callable[[], T], stumbled: Callable[[str], T]) -> T | Halt:
+def spared(work: Callable[[], T], stumbled: Callable[[str], T]) -> T | Halt:
     """What `work` returns, or the error that ends the step.
 
     What is no error of SAN or store happened over these files alone: `stumbled` makes of it what they become, and the

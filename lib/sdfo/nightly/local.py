@@ -15,6 +15,7 @@ from typing import Self, TypeVar
 from sdfo.conf import Settings
 from sdfo.errors import EngineError
 from sdfo.model import ExamOutcome, ExamTask, PartOutcome
+from sdfo.nightly.backing import BackupOutcome, BackupTask, backup_exam
 from sdfo.nightly.engines import Progress, silent
 from sdfo.nightly.job import Halt, Job, Verdict, answers, check_part, convert_exam
 
@@ -48,6 +49,10 @@ class LocalEngine:
 
     def verify(self, job: Job, parts: Sequence[PartOutcome], progress: Progress = silent) -> list[Verdict]:
         return self._map(partial(check_part, threads=self.threads), job, parts, progress, "parts")
+
+    def backup(self, job: Job, tasks: Sequence[BackupTask], progress: Progress = silent) -> list[BackupOutcome]:
+        """By `nearline.workers`: what is written there is a matter of its own."""
+        return LocalEngine(job.settings.nearline.workers)._map(backup_exam, job, tasks, progress, "exams")
 
     def close(self) -> None:
         pass

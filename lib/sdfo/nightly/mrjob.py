@@ -22,6 +22,7 @@ from sdfo.converter import Problem
 from sdfo.errors import EngineError, NoEngine
 from sdfo.model import Description, ExamOutcome, ExamTask, PartOutcome
 from sdfo.nightly import shipment, streaming
+from sdfo.nightly.backing import BackupOutcome, BackupTask
 from sdfo.nightly.engines import Progress, silent, yarn_logs
 from sdfo.nightly.job import Halt, Job, Verdict, answers, describer, merge_exam
 from sdfo.nightly.local import LocalEngine
@@ -70,7 +71,7 @@ class Work:
 
 
 class MrjobEngine:
-    """Converts by mrjob; verifies as the local engine does, in processes that wrote nothing."""
+    """Converts by mrjob; verifies and backs up as the local engine does, each in processes of its own."""
 
     def __init__(self, workers: int, settings: Mrjob | None = None) -> None:
         self.workers, self.settings = workers, settings or Mrjob()
@@ -136,6 +137,10 @@ class MrjobEngine:
     def verify(self, job: Job, parts: Sequence[PartOutcome], progress: Progress = silent) -> list[Verdict]:
         self.ran = "local"
         return LocalEngine(self.workers).verify(job, parts, progress)
+
+    def backup(self, job: Job, tasks: Sequence[BackupTask], progress: Progress = silent) -> list[BackupOutcome]:
+        self.ran = "local"
+        return LocalEngine(self.workers).backup(job, tasks, progress)
 
     def close(self) -> None:
         pass

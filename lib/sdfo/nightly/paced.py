@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from sdfo.model import ExamOutcome, ExamTask, PartOutcome
+from sdfo.nightly.backing import BackupOutcome, BackupTask
 from sdfo.nightly.batches import cut
 from sdfo.nightly.engines import Engine, Progress, shifted, silent
 from sdfo.nightly.job import Job, Verdict
@@ -34,6 +35,10 @@ class Paced:
     def verify(self, job: Job, parts: Sequence[PartOutcome], progress: Progress = silent) -> list[Verdict]:
         """Reads no file of the SAN."""
         return self.inner.verify(job, parts, progress)
+
+    def backup(self, job: Job, tasks: Sequence[BackupTask], progress: Progress = silent) -> list[BackupOutcome]:
+        """Nor does this."""
+        return self.inner.backup(job, tasks, progress)
 
     @property
     def ran(self) -> str:

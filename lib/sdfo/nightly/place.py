@@ -8,17 +8,19 @@ import re
 import secrets
 import socket
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cached_property
 from typing import TypeVar
 
 from sdfo import conf
 from sdfo.catalog import Catalog
 from sdfo.conf import Settings
-from sdfo.errors import Missing, WrongSan
+from sdfo.errors import Exists, Missing, WrongSan, WrongStore
 from sdfo.nightly import manifest
 from sdfo.nightly.job import Job
 from sdfo.reader import SITE
 from sdfo.stores import Store, open_store
+from sdfo.tiers import nearline
 from sdfo.tiers.san import San
 
 T = TypeVar("T")
@@ -27,6 +29,8 @@ LAST_SCAN = "last_scan"
 """In the store's root: the run that looked at the SAN last. What an earlier one was to do is its now."""
 GOOD_NIGHT = "last_good_night"
 """In the store's root: when a night last ended well, for a monitor that knows nothing else of the archive."""
+NEARLINE = "nearline_id"
+"""In the store's root: the id of the near-line store that belongs to this archive."""
 
 SLICE = "backfill-"
 """What the run ids of the first load's slices begin with: these are no nights."""
@@ -79,6 +83,28 @@ class Place:
             return None
         return found
 
+    @cached_property
+    def nearline(self) -> Store:
+        """The near-line store of this archive and no other: `WrongStore` if it is not mounted, `Postponed` if it is away."""
+        return nearline.require(self.nearline_as_set, self.nearline_id)
+
+    @property
+    def nearline_as_set(self) -> Store:
+        """What lies at `nearline.root`, whatever it is."""
+        return open_store(self.settings.nearline.root, self.settings.hdfs)
+
+    @property
+    def nearline_id(self) -> str:
+        try:
+            return self.store.read_all(NEARLINE).decode()
+        except Missing as error:
+            raise WrongStore("this archive has no near-line store yet", next_command="sdfo init") from error
+
+    @property
+    def has_nearline(self) -> bool:
+        """Whether `init` gave this archive a near-line store, mounted or not."""
+        return self._is_there(NEARLINE)
+
     @property
     def job(self) -> Job:
         return Job(conf.from_public(json.dumps(self.settings.public())), self.run, self.san_id)
@@ -99,8 +125,11 @@ class Place:
             ) from error
 
     def has(self, name: str) -> bool:
+        return self._is_there(self.path(name))
+
+    def _is_there(self, path: str) -> bool:
         try:
-            self.store.stat(self.path(name))
+            self.store.stat(path)
         except Missing:
             return False
         return True
@@ -120,9 +149,10 @@ class Place:
 
 
 def init(settings: Settings) -> str:
-    """Make what a first night needs: the SAN's id, the store's private folders, the catalog. The SAN's id.
+    """Make what a first night needs: the SAN's id, the store's private folders, the catalog; and the near-line store's id.
 
-    Safe to repeat. `WrongSan` if this archive belongs to another SAN.
+    The SAN's id. Safe to repeat. `WrongSan` if this archive belongs to another SAN, `WrongStore` to another near-line store:
+    one that is not mounted is never taken for a new one.
     """
     place = Place(settings, "init")
     san = San(settings.san.root, settings.san.exam_depth)
@@ -132,4 +162,8 @@ def init(settings: Settings) -> str:
     for folder in ("runs", "state"):
         place.store.protect(folder)
     place.catalog.upgrade()
+    if not place.has_nearline:
+        with suppress(Exists):
+            place.store.put(NEARLINE, nearline.adopt(place.nearline_as_set).encode())
+    nearline.require(place.nearline_as_set, place.nearline_id)
     return place.san_id

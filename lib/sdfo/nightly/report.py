@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from sdfo import crashpoints
+from sdfo.catalog import Queue
 from sdfo.errors import Missing
 from sdfo.model import ExamOutcome, Fate, Kind, Tier
 from sdfo.nightly import ledger, page, todo
@@ -21,7 +22,7 @@ from sdfo.nightly.ledger import Settled
 from sdfo.nightly.place import GOOD_NIGHT, Place, is_slice
 from sdfo.nightly.publish import PUBLISHED, PublishedPart
 from sdfo.nightly.scan import SEEN, Seen
-from sdfo.nightly.summary import STEPS, Done, ExamRow, FileRow, NightReport, TierRow
+from sdfo.nightly.summary import STEPS, BackupRow, Done, ExamRow, FileRow, NightReport, TierRow
 from sdfo.nightly.turn import turn
 
 T = TypeVar("T")
@@ -75,6 +76,7 @@ def _gathered(place: Place) -> NightReport:
         slowest=tuple(sorted(rows, key=lambda row: -row.seconds)[:SLOWEST]),
         files=(*_file_rows(seen, exams.values(), published), *map(_unsettled_row, unsettled)),
         tiers=(_tier(place),),
+        backup=_backup(place.catalog.queue()),
         todo=tuple(todo.of_run(place, steps, whole, len(unsettled))),
     )
 
@@ -152,6 +154,11 @@ def _found_rows(row: Seen, names: Iterable[bytes], fate: Fate, why: str) -> Iter
 def _shown(name: bytes) -> str:
     """A name on the page: bytes that are no UTF-8 as `\\xNN`."""
     return name.decode("utf-8", "backslashreplace")
+
+
+def _backup(queue: Queue) -> BackupRow:
+    oldest = None if queue.oldest is None else queue.oldest.isoformat(timespec="seconds")
+    return BackupRow(queue.parts, queue.bytes, oldest, queue.aside)
 
 
 def _tier(place: Place) -> TierRow:

@@ -71,6 +71,16 @@ class TierRow:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupRow:
+    """What waits for its near-line copy, `oldest` since when (ISO, UTC), and how much was set aside."""
+
+    parts: int
+    bytes: int
+    oldest: str | None
+    aside: int
+
+
+@dataclass(frozen=True, slots=True)
 class NightReport:
     """Everything the page shows. `good`: all steps done and the ledger in balance."""
 
@@ -87,6 +97,7 @@ class NightReport:
     slowest: tuple[ExamRow, ...] = ()
     files: tuple[FileRow, ...] = ()
     tiers: tuple[TierRow, ...] = ()
+    backup: BackupRow | None = None
     todo: tuple[Todo, ...] = field(default=())
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 from sdfo.catalog.quarantine import CONFLICT
 from sdfo.nightly.ledger import Ledger
@@ -12,7 +13,7 @@ from sdfo.nightly.summary import Steps, Todo, undone, waits_for
 
 
 def of_run(place: Place, steps: Steps, whole: Ledger, unsettled: int) -> Iterator[Todo]:
-    """Steps that failed, files in no line of the ledger, folders that never settle, quarantine entries, a store that fills up."""
+    """Steps that failed, files in no line of the ledger, folders that never settle, quarantine entries, backups that are late, a store that fills up."""
     first, cause = undone(steps), waits_for(steps)
     if first is not None and cause is not None:
         yield Todo(f"step {first} was postponed: {cause}", f"sdfo {first} --run {place.run}")
@@ -30,6 +31,10 @@ def of_run(place: Place, steps: Steps, whole: Ledger, unsettled: int) -> Iterato
         Counter(CONFLICT if row.reason == CONFLICT else str(row.kind) for row in open_ones).items()
     ):
         yield Todo(f"{count} open quarantine entries ({what})", "sdfo quarantine")
+    queue, most = place.catalog.queue(), place.settings.limits.backup_age_hours
+    if queue.oldest is not None and datetime.now(UTC) - queue.oldest > timedelta(hours=most):
+        what = f"{queue.parts} parts wait for their near-line copy, the oldest for more than {most:g} hours"
+        yield Todo(what, f"sdfo backup --run {place.run} --any-time")
     free, total = place.store.free()
     if free < place.settings.limits.free * total:
         yield Todo(f"the HDFS store has {free / total:.0%} free", "sdfo status")

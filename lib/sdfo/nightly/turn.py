@@ -23,7 +23,9 @@ from sdfo.nightly.place import Place
 from sdfo.reader import SITE
 
 ARCHIVE = "archive"
-"""The lease of the night's steps; backup, stage and expire have their own."""
+"""The lease of the night's steps; backup and restore have their own, and may be at work beside them."""
+LAST_STEPS = (REPORT, "backup", "restore")
+"""Steps after which a run does no other: their lease is given back when they fail."""
 RENEW_SECONDS, TTL_SECONDS = 30, 300
 POSTPONED = "postponed"
 
@@ -59,7 +61,7 @@ class Turn:
         with suppress(SdfoError):
             self.check()
             self._place.catalog.note_step(self._place.run, step, state, {"error": why})
-            if state == POSTPONED or (step == REPORT and isinstance(error, Exception)):
+            if state == POSTPONED or (step in LAST_STEPS and isinstance(error, Exception)):
                 self._place.catalog.release(self.lease)
 
 
@@ -99,11 +101,11 @@ def _cause(place: Place, error: BaseException) -> BaseException:
     return error
 
 
-def _begun(place: Place, step: str, after: str | None) -> Turn:
+def _begun(place: Place, step: str, after: str | None, lease: str) -> Turn:
     try:
         if after is not None:
             _require(place, after)
-        return Turn(place, place.catalog.take_lease(ARCHIVE, place.run, place.holder, TTL_SECONDS))
+        return Turn(place, place.catalog.take_lease(lease, place.run, place.holder, TTL_SECONDS))
     except (Postponed, Unavailable) as error:
         told = _cause(place, error)
         if isinstance(told, Postponed):
@@ -122,13 +124,13 @@ def _note_unbegun(place: Place, step: str, why: Postponed) -> None:
 
 
 @contextmanager
-def turn(place: Place, step: str, after: str | None = None) -> Iterator[Turn]:
-    """Run one step of a run, which needs `after` to be done.
+def turn(place: Place, step: str, after: str | None = None, lease: str = ARCHIVE) -> Iterator[Turn]:
+    """Run one step of a run, which needs `after` to be done, under `lease`.
 
     `UsageError` if it is not. `Postponed` if another run is at work (`LeaseHeld`), or the store takes no change or is away:
     the step then stands as postponed, with the cause, and no lease is held.
     """
-    ours = _begun(place, step, after)
+    ours = _begun(place, step, after, lease)
     began = time.monotonic()
     place.catalog.note_step(place.run, step, "started", {})
     renewing = threading.Thread(target=ours._renew, name="lease", daemon=True)

@@ -26,6 +26,7 @@ from sdfo.conf import Settings
 from sdfo.converter import Problem
 from sdfo.errors import EngineError, NoEngine
 from sdfo.model import Description, ExamOutcome, ExamTask, PartOutcome
+from sdfo.nightly.backing import BackupOutcome, BackupTask, backup_exam
 from sdfo.nightly.engines import Progress, silent, yarn_logs
 from sdfo.nightly.job import Halt, Job, Verdict, answers, check_part, describer, merge_exam
 
@@ -118,6 +119,15 @@ class SparkEngine:
             found = rows.map(lambda part: check_part(_job(told), part)).collect()
         progress(len(found), len(parts), "parts")
         return answers(found)
+
+    def backup(self, job: Job, tasks: Sequence[BackupTask], progress: Progress = silent) -> list[BackupOutcome]:
+        """A task an exam, in the order of the queue. On YARN the near-line store must be reached from every node."""
+        told = job.to_json()
+        with self.running(progress, len(tasks), "exams") as context:
+            rows = context.parallelize(tasks, len(tasks))
+            found = rows.map(lambda task: backup_exam(_job(told), task)).collect()
+        progress(len(found), len(tasks), "exams")
+        return found
 
     @contextmanager
     def running(self, progress: Progress, total: int, what: str) -> Iterator[SparkContext]:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 import pydicom
 
 from sdfo import conf
+from sdfo.nightly.backup import BackupReport, backup
+from sdfo.nightly.engines import open_engine
 from sdfo.nightly.night import night
 from sdfo.nightly.place import Place, init
 from sdfo.nightly.summary import NightReport
@@ -29,6 +32,10 @@ root = "hdfs"
 url = "sqlite:///catalog.db"
 [nearline]
 root = "nearline"
+codec = "original"
+workers = 0
+start = "00:00"
+end = "00:00"
 [tape]
 root = "tape"
 [convert]
@@ -59,6 +66,11 @@ class Archive:
     def night(self, run: str = "r1", engine: str = "local", **flags: Any) -> NightReport:
         return night(self.place(run, **flags), engine)
 
+    def backup(self, run: str = "b1", engine: str = "local", **flags: Any) -> BackupReport:
+        place = self.place(run, **flags)
+        with closing(open_engine(engine, place.settings)) as opened:
+            return backup(place, opened)
+
     def end_turn(self) -> None:
         """Give back the lease of a run whose report was not written: another run may begin."""
         catalog = self.place().catalog
@@ -69,6 +81,11 @@ class Archive:
     def parts(self) -> dict[str, str]:
         """Every file below exams/, with its SHA-256."""
         store = self.place().store
+        return {s.path: hashlib.sha256(store.read_all(s.path)).hexdigest() for s in store.list("exams")}
+
+    def near(self) -> dict[str, str]:
+        """The same of the near-line store."""
+        store = self.place().nearline
         return {s.path: hashlib.sha256(store.read_all(s.path)).hexdigest() for s in store.list("exams")}
 
     def sdfo(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:

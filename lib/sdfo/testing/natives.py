@@ -12,6 +12,7 @@ from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID
 
+from sdfo.region import Plan, Region, Shown
 from sdfo.testing.heads import ROOT
 
 LITTLE, IMPLICIT, BIG = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.2"
@@ -93,3 +94,14 @@ def noise(shape: tuple[int, ...], bits: int, signed: bool, seed: int = 0) -> NDA
     samples = np.random.default_rng(seed).integers(least, least + (1 << bits), shape, dtype=np.int32)
     samples.ravel()[0], samples.ravel()[-1] = least, least + (1 << bits) - 1
     return samples
+
+
+def left_half(shown: Shown, plan: Plan) -> Region:
+    """A region for images that have none: `region.Method`."""
+    mask = np.zeros(shown.shape, dtype=bool)
+    mask[:, : max(1, shown.shape[1] // 2)] = True
+    return Region.of(mask, "left half", "for a test")
+
+
+HALVES = Plan(methods={"OT": f"{__name__}:left_half"})
+"""Of every generated image the left half is the region."""

@@ -71,7 +71,9 @@ def native(record: Record, original: bytes, head: bytes) -> Native:
     surplus = len(value) - says.length
     if not 0 <= surplus <= TAIL_LIMIT - record.tail:
         raise Obstacle(f"too short, or too much after the pixels, {syntax}")
-    if surplus >= says.frame_length:
+    if (
+        surplus > says.length % 2 and surplus >= says.frame_length
+    ):  # one byte makes an odd value even (PS3.5 section 8.1.1)
         raise Obstacle(f"more frames than the header says, {syntax}")
     _check_words(head, says, syntax)
     way = Way(_type(syntax, says), says.planar)

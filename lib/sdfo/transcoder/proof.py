@@ -62,7 +62,7 @@ def shows_alike(original: bytes, stored: bytes) -> None:
     """
     try:
         before, after = (pydicom.dcmread(BytesIO(each), force=True) for each in (original, stored))
-        expected = pixel_array(before, raw=True)
+        expected = pixel_array(before, raw=True, allow_excess_frames=False)
         frames = list(generate_frames(after.PixelData, number_of_frames=int(after.get("NumberOfFrames") or 1)))
         alike = _same_header(before, after)
     except PYDICOM_ERRORS as error:

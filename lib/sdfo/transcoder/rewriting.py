@@ -14,6 +14,7 @@ from sdfo.model import Extent, Form, Kind, is_uid
 from sdfo.sdicom import Apart, Part, Plan, Record, part_name, plan, write
 from sdfo.stores import CHUNK, Store, anew
 from sdfo.transcoder.compressing import Made
+from sdfo.transcoder.copying import passing
 from sdfo.transcoder.recipe import Transcoded, Treated
 from sdfo.transcoder.spool import Spool
 
@@ -84,7 +85,7 @@ class _Rewriting:
             self.target.create(f"{attempt}part.sdicom") as sink,
             ahead(self._value, zip(self.rows, planned.records, strict=True), self.threads) as values,
         ):
-            write(sink, planned, values)
+            write(sink, planned, map(passing, values))
         return Transcoded(
             attempt=sink.path,
             path=f"{folder}/{name}" if folder else name,
@@ -120,7 +121,7 @@ class _Rewriting:
     def _copy(self, path: str, apart: Apart, to: str) -> None:
         digest = sha256()
         with self.part.store.open(path) as source, self.target.create(to) as sink:
-            for piece in source.stream():
+            for piece in passing(source.stream()):
                 digest.update(piece)
                 sink.write(piece)
             if digest.hexdigest() != apart.sha256:

@@ -9,8 +9,12 @@ from sdfo.sdicom import Part, Plan, Record, described
 from sdfo.sdicom.restoring import restored
 from sdfo.stores import Store
 from sdfo.transcoder.compressing import Made, Press
+from sdfo.transcoder.copying import copy_part
 from sdfo.transcoder.recipe import Recipe, Transcoded
 from sdfo.transcoder.rewriting import own, rewrite
+
+ORIGINAL = "original"
+"""The codec of a part that is copied as it is."""
 
 
 def transcode(part: Part, target: Store, attempts: str, recipe: Recipe, threads: int = 2) -> Transcoded:
@@ -18,6 +22,8 @@ def transcode(part: Part, target: Store, attempts: str, recipe: Recipe, threads:
 
     Nothing is written before every image was proven (`proof`). The same part, recipe and libraries give the same check.
     """
+    if recipe.codec == ORIGINAL:
+        return copy_part(part, target, attempts)
     press = Press(recipe, open_codec(recipe.codec))
 
     def make(item: tuple[Record, bytes]) -> Made:

@@ -1,0 +1,103 @@
+"""The near-line copies: to make those that wait, and to bring back what was lost."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sdfo.cli.app import given
+from sdfo.cli.progress import showing
+from sdfo.cli.show import Answer, Table, moment
+from sdfo.cli.steps import PANEL, Engine, Run, default_run
+from sdfo.errors import LeaseHeld, UsageError
+
+if TYPE_CHECKING:
+    from sdfo.nightly.place import Place
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command(rich_help_panel=PANEL)(backup)
+    app.command(rich_help_panel="Care")(restore)
+
+
+def backup(
+    ctx: typer.Context,
+    run: Run,
+    engine: Engine = None,
+    any_time: Annotated[
+        bool, typer.Option("--any-time", help="Now, whatever nearline.start and nearline.end say.")
+    ] = False,
+    dry_run: DryRun = False,
+) -> Answer:
+    """Copy to near-line the parts that wait for it, oldest first. Exit 75: it is not the time; 0 if nothing waits."""
+    from sdfo.nightly import figures
+    from sdfo.nightly.backup import backup as step
+    from sdfo.nightly.engines import open_engine
+
+    place = given(ctx).place(run)
+    if dry_run:
+        return _looked(place, any_time)
+    settings = place.settings
+    with closing(open_engine(engine or settings.engine, settings)) as opened, showing("backup") as progress:
+        found = step(place, opened, progress, any_time=any_time)
+    text = [
+        f"backup: {figures.many(found.parts, 'part')}, {figures.size(found.bytes)} on HDFS, "
+        f"{figures.size(found.written)} on near-line; {figures.many(found.left, 'part')} left"
+    ]
+    if found.failed:
+        text.append(f"{found.failed} failed, {found.set_aside} of them set aside: sdfo quarantine")
+    text += [f"{figures.many(files, 'file')} kept as they are: {why}" for why, files in found.kept.items()]
+    text += [f"stopped: {found.stopped}"] if found.stopped else []
+    return Answer({"step": "backup", "run": place.run} | asdict(found), text)
+
+
+def _looked(place: Place, any_time: bool) -> Answer:
+    """What waits, and whether a backup could begin now: `Postponed` or another error if not."""
+    from sdfo.catalog.waiting import BACKUP
+    from sdfo.nightly import figures
+    from sdfo.nightly.backup import require_time
+
+    queue = place.catalog.queue()
+    if queue.parts:
+        if not any_time:
+            require_time(place)
+        holder = place.catalog.lease_holder(BACKUP)
+        if holder is not None and holder.run != place.run:
+            raise LeaseHeld(f"run {holder.run} is backing up", found=holder.run)
+        _ = place.nearline  # it is mounted, and answers
+    waits = f"{figures.many(queue.parts, 'part')}, {figures.size(queue.bytes)} wait"
+    return Answer(asdict(queue), [f"{waits}, the oldest since {moment(queue.oldest)}; {queue.aside} set aside"])
+
+
+def restore(
+    ctx: typer.Context,
+    uid: Annotated[str | None, typer.Argument(metavar="UID", help="Of a study, a series or an instance.")] = None,
+    lost: Annotated[
+        bool, typer.Option("--lost", help="All copies that are missing or known to be damaged, by listing.")
+    ] = False,
+    run: Annotated[str | None, typer.Option(metavar="ID", help="The run's id; made of the time if not given.")] = None,
+    dry_run: DryRun = False,
+) -> Answer:
+    """Read all copies of an exam and make again what is damaged or missing. Exit 1: something cannot be made again."""
+    from sdfo.nightly.restore import restore as step
+
+    if (uid is None) is not lost:
+        raise UsageError("give a UID, or --lost", next_command="sdfo restore --help")
+    place = given(ctx).place(run or f"restore-{default_run(given(ctx).settings())}")
+    with showing("restore") as progress:
+        found = step(place, uid, progress, dry_run=dry_run)
+    heads = ("study", "part", "tier", "path", "what", "now")
+    rows = [(row.study, row.ordinal, row.tier, row.path, row.why, row.done) for row in found.rows]
+    text: list[Any] = [Table(heads, rows, frozenset({"part"})), ""] if rows else []
+    would = "would be restored" if dry_run else "restored"
+    read = "copies looked at" if lost else "copies read"
+    text.append(
+        f"{found.copies} {read}: {found.whole} whole, {found.restored} {would}, "
+        f"{found.queued} to be backed up again, {found.lost} lost"
+    )
+    return Answer(found, text, 1 if found.lost else 0)

@@ -1,0 +1,523 @@
+"""The near-line backup: what waits is copied, whole and once; one exam never holds the others, and the hours are kept."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from sdfo.catalog import Availability, Query
+from sdfo.client import Archive as Client
+from sdfo.errors import EngineError, Fenced, Full, LeaseHeld, Postponed, SdicomError, WrongStore
+from sdfo.model import Tier
+from sdfo.nightly import backing
+from sdfo.nightly.backup import backup
+from sdfo.nightly.gc import gc
+from sdfo.nightly.local import LocalEngine
+from sdfo.nightly.place import init
+from sdfo.nightly.restore import restore
+from sdfo.nightly.scan import scan
+from sdfo.testing.archive import Archive, fill
+from sdfo.testing.exams import make_exam
+
+ZONE = ZoneInfo("Europe/Berlin")
+APART = {"hdfs": {"root": "hdfs", "max_record_mib": 1}}
+
+
+@pytest.fixture
+def waiting(archive: Archive) -> Archive:
+    """Three exams are published and wait."""
+    fill(archive.san, range(3), 16)
+    assert archive.night().good
+    return archive
+
+
+def hours(start: timedelta, end: timedelta) -> dict[str, Any]:
+    """Settings whose window begins and ends so long from now."""
+    now = datetime.now(ZONE)
+    own = {"root": "nearline", "codec": "original", "workers": 0}
+    return {"nearline": own | {"start": (now + start).time().isoformat(), "end": (now + end).time().isoformat()}}
+
+
+def near(archive: Archive, path: str) -> Path:
+    return archive.folder / "nearline" / path
+
+
+def no_attempts(archive: Archive) -> bool:
+    gc(archive.place(), keep_seconds=0)
+    return not list(archive.place().nearline.list("attempts"))
+
+
+def test_what_was_published_is_copied(archive: Archive) -> None:
+    """Byte for byte with codec original, a large file beside its part too; the catalog, the queue and the files agree."""
+    make_exam(archive.san / "large", slices=1, modality="CT", seed=7, size=1024)
+    fill(archive.san, range(2), 16)
+    archive.night(**APART)
+    before = archive.place().catalog.queue()
+    done = archive.backup()
+    assert (before.parts, done.parts, done.left, done.failed) == (3, 3, 0, 0)
+    assert done.bytes == done.written == sum(s.size for s in archive.place().store.list("exams"))
+    assert archive.near() == archive.parts()
+    assert len(archive.near()) == 4
+    catalog = archive.place().catalog
+    assert catalog.known_paths("nearline") == set(archive.near())
+    assert catalog.queue().parts == 0
+    for row in catalog.find(Query()):
+        hdfs, copy = catalog.copies(catalog.parts(row.study)[0].id)
+        assert (copy.tier, copy.state, copy.codec) == (Tier.NEARLINE, "verified", "original")
+        assert (copy.size, copy.check) == (hdfs.size, hdfs.check)
+    assert not list(archive.place().nearline.list("attempts"))
+    assert archive.place().catalog.steps("b1")["backup"].state == "done"
+
+
+def test_an_empty_queue_ends_well(waiting: Archive) -> None:
+    """At any hour, with no backup to do: exit 0, and near-line is not even asked for."""
+    waiting.backup()
+    (waiting.folder / "nearline").rename(waiting.folder / "away")
+    done = waiting.sdfo("backup", "--run", "b2", **_environ(hours(timedelta(hours=2), timedelta(hours=3))))
+    assert done.returncode == 0, done.stderr
+    assert waiting.backup("b3").parts == 0
+
+
+def _environ(flags: dict[str, Any]) -> dict[str, str]:
+    return {f"SDFO__NEARLINE__{name.upper()}": str(flags["nearline"][name]) for name in ("start", "end")}
+
+
+def test_outside_its_hours_nothing_is_begun(waiting: Archive) -> None:
+    """75, and what waits is told; `--any-time` does it all the same."""
+    later = hours(timedelta(hours=2), timedelta(hours=3))
+    with pytest.raises(Postponed, match=r"it is not the time: the backup works from .*; 3 parts waiting"):
+        waiting.backup(**later)
+    assert waiting.near() == {}
+    done = waiting.sdfo("backup", "--run", "b1", "--dry-run", **_environ(later))
+    assert done.returncode == 75
+    assert "--any-time" in done.stdout
+    assert backup(waiting.place("b1", **later), LocalEngine(0), any_time=True).parts == 3
+
+
+class Slow(LocalEngine):
+    """Takes so many seconds more for each exam."""
+
+    seconds = 0.4
+
+    def backup(self, job: Any, tasks: Any, *words: Any) -> Any:
+        time.sleep(self.seconds * len(tasks))
+        return super().backup(job, tasks, *words)
+
+
+def test_it_stops_when_its_hours_end(archive: Archive) -> None:
+    """Between two exams: what is done is done, and the oldest of what is left is first in line in the next hours."""
+    fill(archive.san, range(6), 16)
+    archive.night()
+    order = [row.check for row in archive.place().catalog.queued(9)]
+    window = hours(timedelta(seconds=-1), timedelta(seconds=1))
+    window["nearline"]["batch_gib"] = 1e-9
+    done = backup(archive.place("b1", **window), Slow(0))
+    assert 0 < done.parts < 6
+    assert done.stopped == "the hours are over"
+    assert done.left == 6 - done.parts == len(archive.place().catalog.queued(9))
+    assert [row.check for row in archive.place().catalog.queued(9)] == order[done.parts :]
+    assert archive.backup("b2").parts == done.left
+    assert archive.near() == archive.parts()
+
+
+def test_no_exam_is_begun_when_the_end_is_near(waiting: Archive) -> None:
+    """By the speed of the last backup: nothing was done, so it is 75, and noted as postponed; no lease is held."""
+    catalog = waiting.place().catalog
+    catalog.start_run("b0", "local")
+    catalog.note_step("b0", "backup", "done", {"per_second": 10.0, "rate": 10.0})
+    soon = hours(timedelta(hours=-2), timedelta(minutes=5))
+    with pytest.raises(Postponed, match="it is not the time"):
+        waiting.backup(**soon)
+    assert catalog.steps("b1")["backup"].state == "postponed"
+    assert catalog.lease_holder("backup") is None
+    assert waiting.near() == {}
+
+
+def test_an_exam_longer_than_the_hours_is_begun_in_the_first_half(waiting: Archive) -> None:
+    """Else it would wait for ever."""
+    (row, *_) = waiting.place().catalog.queued(1)
+    task = backing.BackupTask(row.part_id, row.study, row.ordinal, row.check, row.path, row.size)
+    window = hours(timedelta(hours=-1), timedelta(hours=3))
+    job = replace(waiting.place(**window).job, per_second=0.001)
+    assert not backing.is_late(replace(job, until=time.time() + 2.1 * 3600), task)
+    assert backing.is_late(replace(job, until=time.time() + 1.9 * 3600), task)
+
+
+def test_a_damaged_part_costs_only_itself(waiting: Archive) -> None:
+    """It is told of and set aside, its copy on HDFS is known to be damaged from now on; the others are copied."""
+    first = waiting.place().catalog.queued(1)[0]
+    file = waiting.folder / "hdfs" / first.path
+    file.write_bytes(file.read_bytes()[:-1] + b"\xff")
+    done = waiting.backup()
+    assert (done.parts, done.failed, done.set_aside, done.left) == (2, 1, 1, 0)
+    (entry,) = waiting.place().catalog.quarantine()
+    assert (entry.kind, entry.study, entry.ordinal) == ("backup", first.study, 1)
+    assert entry.reason.startswith(f"no backup of {first.path}: its copy on HDFS: ")
+    assert [copy.state for copy in waiting.place().catalog.copies(first.part_id)] == ["damaged"]
+    assert waiting.place().catalog.queue().aside == 1
+    assert len(waiting.near()) == 2
+    assert no_attempts(waiting)
+
+
+def test_a_missing_part_costs_only_itself(waiting: Archive) -> None:
+    """As a damaged one."""
+    first = waiting.place().catalog.queued(1)[0]
+    (waiting.folder / "hdfs" / first.path).unlink()
+    done = waiting.backup()
+    assert (done.parts, done.set_aside) == (2, 1)
+
+
+def test_an_exam_that_is_stumbled_over_is_tried_once_more(waiting: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not in the same run; after all others the next time; then it is set aside, and once released it is copied."""
+    first, real = waiting.place().catalog.queued(1)[0], backing.transcode
+
+    def stumbling(part: Any, *words: Any) -> Any:
+        if part.study == first.study:
+            raise SdicomError("cannot be", path="attempts/x") if part.size % 2 else ValueError("DOE^JANE")
+        return real(part, *words)
+
+    monkeypatch.setattr(backing, "transcode", stumbling)
+    done = waiting.backup("b1")
+    assert (done.parts, done.failed, done.set_aside, done.left) == (2, 1, 0, 1)
+    assert waiting.place().catalog.quarantine() == []
+    again = waiting.backup("b2")
+    assert (again.failed, again.set_aside, again.left) == (1, 1, 0)
+    (entry,) = waiting.place().catalog.quarantine()
+    assert "test_backup.py:" in entry.reason
+    assert "DOE" not in entry.reason
+    assert waiting.backup("b3").failed == 0
+    waiting.place().catalog.resolve_quarantine(entry.id, "released")
+    monkeypatch.undo()
+    assert waiting.backup("b4").parts == 1
+    assert waiting.near() == waiting.parts()
+
+
+@pytest.mark.night
+def test_an_exam_that_kills_its_worker_is_set_aside(waiting: Archive) -> None:
+    """Repeated alone, twice; the others are copied in the same run."""
+    study = waiting.place().catalog.queued(9)[1].study
+    words = {"SDFO_CRASH_AT": f"backup.begun@{study}", "SDFO__NEARLINE__WORKERS": "1"}
+    done = waiting.sdfo("backup", "--run", "b1", **words)
+    assert done.returncode == 0, done.stderr
+    assert len(waiting.near()) == 2
+    (entry,) = waiting.place().catalog.quarantine()
+    assert (entry.study, entry.kind) == (study, "backup")
+    assert "engine: a worker process died" in entry.reason
+    assert waiting.place().catalog.queue().aside == 1
+
+
+def test_no_exam_is_to_blame_where_none_comes_through(waiting: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The step fails, and nothing is set aside or counted."""
+
+    def stumbling(*words: Any) -> Any:
+        raise ValueError
+
+    monkeypatch.setattr(backing, "transcode", stumbling)
+    with pytest.raises(EngineError, match="no exam of 3 was backed up"):
+        waiting.backup()
+    assert [row.tries for row in waiting.place().catalog.queued(9)] == [0, 0, 0]
+    assert waiting.place().catalog.lease_holder("backup") is None
+
+
+def test_a_full_nas_ends_the_step_and_keeps_what_was_done(waiting: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the store and what to do; no exam is to blame, and those before it have their copies."""
+    real, passed = backing.transcode, iter(range(9))
+
+    def filling(*words: Any) -> Any:
+        if next(passed):
+            raise Full("the disk is full", path="attempts/b1/x")
+        return real(*words)
+
+    monkeypatch.setattr(backing, "transcode", filling)
+    with pytest.raises(Full, match=r"the near-line store is full; next: df"):
+        waiting.backup()
+    assert len(waiting.near()) == 1
+    assert [row.tries for row in waiting.place().catalog.queued(9)] == [0, 0]
+    monkeypatch.undo()
+    assert waiting.backup().parts == 2
+
+
+def test_an_unmounted_nas_is_not_an_empty_one(waiting: Archive) -> None:
+    """Nothing is written below its mount point; the error says what to do, `init` makes no new store of it, and status tells."""
+    (waiting.folder / "nearline").rename(waiting.folder / "away")
+    (waiting.folder / "nearline").mkdir()
+    with pytest.raises(WrongStore, match=r"no id file; is it mounted\?; next: mount it"):
+        waiting.backup()
+    with pytest.raises(WrongStore):
+        init(waiting.settings())
+    assert list((waiting.folder / "nearline").rglob("*")) == []
+    said = waiting.sdfo("status")
+    assert said.returncode == 1
+    assert "is it mounted?" in said.stdout
+    (waiting.folder / "nearline").rmdir()
+    (waiting.folder / "away").rename(waiting.folder / "nearline")
+    assert waiting.backup().parts == 3
+
+
+def test_another_archives_nas_is_refused(waiting: Archive, tmp_path: Path) -> None:
+    """By its id."""
+    near(waiting, ".sdfo-nearline").write_text("another")
+    with pytest.raises(WrongStore, match="another near-line store is mounted"):
+        waiting.backup()
+    assert waiting.night("r2").good
+
+
+class Unmounting(LocalEngine):
+    """The NAS goes away once the exams are written."""
+
+    folder: Path
+
+    def backup(self, *words: Any) -> Any:
+        found = super().backup(*words)
+        self.folder.rename(self.folder.with_name("away"))
+        return found
+
+
+def test_a_nas_that_goes_away_ends_the_step(waiting: Archive) -> None:
+    """Nobody is set aside for it, and the next run copies all."""
+    engine = Unmounting(0)
+    engine.folder = waiting.folder / "nearline"
+    with pytest.raises(WrongStore):
+        backup(waiting.place("b1"), engine)
+    (waiting.folder / "away").rename(engine.folder)
+    assert waiting.place().catalog.quarantine() == []
+    assert waiting.backup("b1").parts == 3
+
+
+def test_two_backups_are_not_at_work_at_once(waiting: Archive) -> None:
+    """The second one is postponed; a night is at work beside a backup, and has its own lease."""
+    held = waiting.place().catalog.take_lease("backup", "another", "host:1")
+    with pytest.raises(LeaseHeld):
+        waiting.backup()
+    assert waiting.sdfo("backup", "--run", "b1", "--dry-run").returncode == 75
+    assert waiting.night("r2").good
+    waiting.place().catalog.release(held)
+    place = waiting.place("r3")
+    place.catalog.start_run("r3", "local")
+    scan(place)
+    assert place.catalog.lease_holder("archive") is not None
+    assert waiting.backup().parts == 3
+    assert place.catalog.lease_holder("archive") is not None
+    assert waiting.place().catalog.runs(1)[0].run == "r3"
+
+
+class Overtaken(LocalEngine):
+    """While its exams are written, the same run is started once more."""
+
+    archive: Archive
+
+    def backup(self, *words: Any) -> Any:
+        found = super().backup(*words)
+        self.archive.place().catalog.take_lease("backup", "b1", "host:2")
+        return found
+
+
+def test_a_zombie_changes_nothing(waiting: Archive) -> None:
+    """A step that was started again under the same id: the first one renames nothing and enters nothing."""
+    engine = Overtaken(0)
+    engine.archive = waiting
+    with pytest.raises(Fenced):
+        backup(waiting.place("b1"), engine)
+    assert waiting.near() == {}
+    assert waiting.place().catalog.queue().parts == 3
+    assert waiting.backup("b1").parts == 3
+
+
+def test_a_repeated_step_writes_nothing_twice(waiting: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an earlier try wrote and did not publish is read again, and published."""
+    engine = Overtaken(0)
+    engine.archive = waiting
+    monkeypatch.setattr("sdfo.nightly.turn.Turn.check", lambda self: None)
+    with pytest.raises(Fenced):
+        backup(waiting.place("b1"), engine)
+    monkeypatch.undo()
+    monkeypatch.setattr(backing, "transcode", None)
+    assert waiting.backup("b1").parts == 3
+    assert waiting.near() == waiting.parts()
+
+
+class Spoiling(LocalEngine):
+    """What is written to near-line is not what comes to lie there."""
+
+    archive: Archive
+
+    def backup(self, *words: Any) -> Any:
+        found = super().backup(*words)
+        file = near(self.archive, found[0].written.attempt)
+        file.write_bytes(file.read_bytes()[:-1] + b"\xff")
+        return found
+
+
+def test_what_the_second_reading_refuses_is_not_published(waiting: Archive) -> None:
+    """It waits on, after the others."""
+    engine = Spoiling(0)
+    engine.archive = waiting
+    first = waiting.place().catalog.queued(1)[0]
+    done = backup(waiting.place("b1"), engine)
+    assert (done.parts, done.failed, done.left) == (2, 1, 1)
+    (row,) = waiting.place().catalog.queued(9)
+    assert (row.check, row.tries) == (first.check, 1)
+    assert str(row.reason).startswith("its copy, read again: ")
+    assert waiting.backup("b2").parts == 1
+    assert waiting.near() == waiting.parts()
+
+
+@pytest.fixture
+def backed(waiting: Archive) -> Archive:
+    waiting.backup()
+    return waiting
+
+
+def spoil(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-1] + b"\xff")
+
+
+def swap(one: Path, other: Path) -> None:
+    one.write_bytes(other.read_bytes())
+
+
+def test_a_bad_near_line_copy_is_noticed_named_and_replaced(backed: Archive) -> None:
+    """Missing, damaged and swapped: each is told by its path, waits, and is made again; what lay there is no more."""
+    before = backed.near()
+    gone, bad, other = (near(backed, path) for path in before)
+    gone.unlink()
+    spoil(bad)
+    whys = ["missing", "damaged: ", ""]
+    swap(other, backed.folder / "hdfs" / sorted(backed.parts())[0])
+    whys[2] = "another file lies at its name"
+    for path, why in zip(before, whys, strict=True):
+        found = restore(backed.place("x"), Path(path).name.split("-")[0])
+        (row,) = found.rows
+        assert (row.tier, row.path) == ("nearline", path)
+        assert row.why.startswith(why)
+        assert row.good
+    assert backed.place().catalog.queue().parts == 3
+    assert backed.backup("b2").parts == 3
+    assert backed.near() == before
+    assert restore(backed.place("y"), None).rows == ()
+    assert no_attempts(backed)
+
+
+def test_a_bad_copy_on_hdfs_is_restored(backed: Archive) -> None:
+    """Missing, damaged, swapped: the part comes back under its own name, byte for byte, and is verified."""
+    before = backed.parts()
+    gone, bad, other = (backed.folder / "hdfs" / path for path in before)
+    gone.unlink()
+    spoil(bad)
+    swap(other, near(backed, sorted(before)[0]))
+    studies = [Path(path).name.split("-")[0] for path in before]
+    for study in studies:
+        dry = restore(backed.place("d"), study, dry_run=True)
+        assert [row.done for row in dry.rows] == ["would be restored"]
+        assert (restored := restore(backed.place("x"), study)).restored == 1
+        assert restored.lost == 0
+    assert backed.parts() == before
+    catalog = backed.place().catalog
+    assert {copy.state for study in studies for copy in catalog.copies(catalog.parts(study)[0].id)} == {"verified"}
+    gc(backed.place(), keep_seconds=0)
+    assert not list(backed.place().store.list("attempts"))
+
+
+def test_all_that_is_lost_is_found_by_listing(archive: Archive) -> None:
+    """`restore --lost`: on both tiers, with the files beside a part; what cannot be restored is named, and exit is 1."""
+    make_exam(archive.san / "large", slices=1, modality="CT", seed=7, size=1024)
+    fill(archive.san, range(3), 16)
+    archive.night(**APART)
+    archive.backup(**APART)
+    before = archive.parts()
+    beside = next(path for path in before if path.endswith(".dcm"))
+    first, second, third = (path for path in before if "-" in path and Path(path).name.split("-")[0] not in beside)
+    (archive.folder / "hdfs" / beside).unlink()
+    (archive.folder / "hdfs" / first).unlink()
+    near(archive, second).unlink()
+    for tier in ("hdfs", "nearline"):
+        (archive.folder / tier / third).unlink()
+    said = archive.sdfo("restore", "--lost", "--dry-run")
+    assert said.returncode == 1
+    assert "would be restored" in said.stdout
+    said = archive.sdfo("restore", "--lost", "--run", "x", SDFO__HDFS__MAX_RECORD_MIB="1")
+    assert said.returncode == 1, said.stderr
+    assert f'"path": "{third}"' in said.stdout
+    assert "its near-line copy is not whole either: missing" in said.stdout
+    assert archive.backup("b2", **APART).parts == 1
+    assert archive.parts() == {path: sha for path, sha in before.items() if path != third}
+    assert archive.near() == archive.parts()
+
+
+def test_reading_falls_through_to_near_line(backed: Archive, tmp_path: Path) -> None:
+    """Off the SAN, and damaged or gone on HDFS: the reader gives the original bytes, and tells which copy was bad."""
+    images = {hashlib.sha256(file.read_bytes()).hexdigest() for file in backed.san.rglob("*.dcm")}
+    backed.san.rename(backed.folder / "san-elsewhere")
+    backed.san.mkdir()
+    gone, bad, _ = (backed.folder / "hdfs" / path for path in backed.parts())
+    gone.unlink()
+    file = bytearray(bad.read_bytes())
+    file[-300] ^= 1
+    bad.write_bytes(bytes(file))
+    client = Client(backed.settings())
+    for row in client.find(Query()):
+        client.get(row.study, tmp_path / "back")
+    found = {hashlib.sha256(file.read_bytes()).hexdigest() for file in (tmp_path / "back").rglob("*") if file.is_file()}
+    assert found == images
+    assert {fault.tier for fault in client.faults} == {"san", "hdfs"}
+
+
+def test_an_exam_only_on_near_line_is_near(backed: Archive) -> None:
+    """The catalog's availability follows what a restore found."""
+    path = next(iter(backed.parts()))
+    study = Path(path).name.split("-")[0]
+    (backed.folder / "hdfs" / path).unlink()
+    near(backed, path).unlink()
+    assert restore(backed.place("x"), study).lost == 2
+    (row,) = backed.place().catalog.find(Query(study=study))
+    assert row.availability is Availability.ONLINE  # its files are on the SAN still
+
+
+def test_the_report_and_status_say_what_waits(archive: Archive) -> None:
+    """A number and since when; a person is told when it has been too long."""
+    fill(archive.san, range(1), 16)
+    found = archive.night()
+    assert found.backup is not None
+    assert (found.backup.parts, found.backup.aside, found.todo) == (1, 0, ())
+    short = {"limits": {"backup_age_hours": 1e-9, "free": 0}}
+    late = archive.night("r2", **short)
+    assert "1 parts wait for their near-line copy" in late.todo[0].what
+    assert late.todo[0].command == "sdfo backup --run r2 --any-time"
+    status = archive.sdfo("status", SDFO__LIMITS__BACKUP_AGE_HOURS="1e-9", SDFO__LIMITS__FREE="0")
+    assert status.returncode == 1
+    assert "1 part, " in status.stdout
+    assert archive.sdfo("status", SDFO__LIMITS__FREE="0").returncode == 0
+
+
+def test_the_codec_follows_the_modality(archive: Archive) -> None:
+    """`nearline.codecs`, by the modality of most images; else `nearline.codec`."""
+    settings = archive.settings(nearline={"root": "n", "codec": "htj2k", "codecs": {"MG": "j2k"}})
+    assert [backing.recipe_of(settings, modality).codec for modality in ("MG", "CT", "")] == ["j2k", "htj2k", "htj2k"]
+
+
+def test_an_archive_from_before_near_line_says_what_to_do(waiting: Archive) -> None:
+    """`sdfo init`, which may be repeated."""
+    (waiting.folder / "hdfs" / "nearline_id").unlink()
+    with pytest.raises(WrongStore, match="next: sdfo init"):
+        waiting.backup()
+    init(waiting.settings())
+    assert waiting.backup().parts == 3
+
+
+def test_old_attempts_on_near_line_are_swept(waiting: Archive) -> None:
+    """Those of runs that are not at work; where near-line is not mounted, HDFS' are swept all the same."""
+    waiting.place().nearline.put("attempts/dead/part.sdicom", b"123")
+    held = waiting.place().catalog.take_lease("backup", "dead", "host:1")
+    assert gc(waiting.place(), keep_seconds=0).removed == 0
+    waiting.place().catalog.release(held)
+    assert gc(waiting.place(), keep_seconds=0).bytes == 3
+    waiting.place().store.put("attempts/dead/part.sdicom", b"123")
+    (waiting.folder / "nearline").rename(waiting.folder / "away")
+    assert gc(waiting.place(), keep_seconds=0).removed == 1

@@ -1,0 +1,171 @@
+"""kill -9 during a backup or a restore, then once more: nothing lost, one copy of each part, the same bytes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sdfo.catalog import Query
+from sdfo.crashpoints import NAMES
+from sdfo.nightly.backup import backup
+from sdfo.nightly.gc import gc
+from sdfo.nightly.local import LocalEngine
+from sdfo.nightly.place import Place
+from sdfo.nightly.restore import restore
+from sdfo.testing.archive import Archive, fill, new_archive
+from sdfo.testing.exams import make_exam
+
+APART = {"hdfs": {"root": "hdfs", "max_record_mib": 1}}
+BACKUP = [name for name in NAMES if name.startswith(("backup.", "put.renamed"))]
+RESTORE = [name for name in NAMES if name.startswith(("restore.", "put."))]
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    """Two parts wait, one of them with a large file beside it. Tests copy it."""
+    archive = new_archive(tmp_path_factory.mktemp("waiting"))
+    make_exam(archive.san / "large", slices=1, modality="CT", seed=7, size=800)
+    make_exam(archive.san / "large", slices=1, modality="MR", seed=7, size=16, series=2, study=_study(archive))
+    fill(archive.san, range(1), 16)
+    assert archive.night(**APART).good
+    archive.place().catalog.close()
+    return archive
+
+
+def _study(archive: Archive) -> str:
+    from sdfo.testing.exams import study_uid
+
+    return study_uid(7)
+
+
+@pytest.fixture
+def waiting(template: Archive, tmp_path: Path) -> Archive:
+    return _copy(template, tmp_path / "archive")
+
+
+def _copy(archive: Archive, folder: Path) -> Archive:
+    shutil.copytree(archive.folder, folder, symlinks=True)
+    return Archive(folder)
+
+
+def _child(work: Callable[[], object]) -> int:
+    """How a child of this process ends that does this work: its exit code, or minus the signal."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        except BaseException:  # noqa: BLE001 a fault must not go on as a second pytest
+            os._exit(2)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _killed(point: str, work: Callable[[], object]) -> None:
+    def dying() -> None:
+        os.environ["SDFO_CRASH_AT"] = point
+        work()
+
+    assert _child(dying) == -signal.SIGKILL
+
+
+def _back_up(archive: Archive) -> object:
+    return backup(archive.place("b1", **APART), LocalEngine(0))
+
+
+def _whole(archive: Archive) -> None:
+    """The originals, one copy of each, nothing that waits, nothing that was left behind."""
+    assert archive.near() == archive.parts()
+    assert len(archive.parts()) == 3
+    catalog = archive.place().catalog
+    for tier in ("hdfs", "nearline"):
+        assert catalog.known_paths(tier) == set(archive.parts())
+    parts = [part for row in catalog.find(Query()) for part in catalog.parts(row.study)]
+    assert [[copy.state for copy in catalog.copies(part.id)] for part in parts] == [["verified"] * 2] * 2
+    assert (catalog.queue().parts, catalog.queue().aside, catalog.quarantine(None)) == (0, 0, [])
+    gc(archive.place(), keep_seconds=0)
+    for store in (archive.place().store, archive.place().nearline):
+        assert not list(store.list("attempts"))
+    assert restore(archive.place("look", **APART), None, dry_run=True).rows == ()
+
+
+@pytest.mark.parametrize("point", BACKUP)
+def test_a_backup_killed_at_a_crash_point_is_made_good_by_the_next(waiting: Archive, point: str) -> None:
+    """Of the same run, as a scheduler's retry does."""
+    before = waiting.parts()
+    _killed(point, lambda: _back_up(waiting))
+    _back_up(waiting)
+    assert waiting.parts() == before
+    _whole(waiting)
+
+
+@pytest.mark.parametrize("point", RESTORE)
+def test_a_restore_killed_at_a_crash_point_is_made_good_by_the_next(waiting: Archive, point: str) -> None:
+    """Under an id of its own, once the dead one's lease is given back."""
+    before = waiting.parts()
+    _back_up(waiting)
+    for path in before:
+        file = waiting.folder / "hdfs" / path
+        file.write_bytes(file.read_bytes()[:-1] + b"\xff")
+    study = Path(next(path for path in before if path.endswith(".dcm"))).name.split("-")[0]
+    _killed(point, lambda: restore(waiting.place("x1", **APART), study))
+    held = waiting.place().catalog.lease_holder("restore")
+    assert held is not None
+    waiting.place().catalog.release(held)
+    for path in before:
+        restore(waiting.place("x2", **APART), Path(path).name.split("-")[0])
+    assert waiting.parts() == before
+    _whole(waiting)
+
+
+def _dies(archive: Archive, at: int, work: Callable[[Place], object]) -> bool:
+    """Whether `work`, in a process of its own, meets its death at the `at`-th time that it makes something durable."""
+
+    def dying() -> None:
+        real, passed = os.fsync, 0
+
+        def fsync(fd: int) -> None:
+            nonlocal passed
+            passed += 1
+            if passed == at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            real(fd)
+
+        os.fsync = fsync
+        work(archive.place("b1", **APART))
+
+    code = _child(dying)
+    assert code in (0, -signal.SIGKILL)
+    return code != 0
+
+
+@pytest.mark.long
+def test_a_backup_killed_anywhere_is_made_good_by_the_next(template: Archive, tmp_path: Path) -> None:
+    """At each of its fsyncs, renames and commits in between; half of the times a damaged copy is there to be replaced."""
+    deaths = 0
+    for replaced in (False, True):
+        ready = _copy(template, tmp_path / f"ready-{replaced}")
+        if replaced:
+            _back_up(ready)
+            for path in ready.parts():
+                (ready.folder / "nearline" / path).write_bytes(b"SEQ")
+            restore(ready.place("x", **APART), None)
+            for row in ready.place().catalog.find(Query()):
+                restore(ready.place("x", **APART), row.study)
+            ready.place().catalog.close()
+        at = 0
+        while True:
+            at += 1
+            dying = _copy(ready, tmp_path / "dying")
+            if not _dies(dying, at, lambda place: backup(place, LocalEngine(0))):
+                break
+            _back_up(dying)
+            _whole(dying)
+            shutil.rmtree(dying.folder)
+            deaths += 1
+        shutil.rmtree(dying.folder)
+    assert deaths > 30
