@@ -5,7 +5,7 @@ from __future__ import annotations
 import imagecodecs
 
 from sdfo.errors import CodecError
-from sdfo.jpeg2000 import blocks
+from sdfo.jpeg2000 import wavelet
 from sdfo.jpeg2000.codecs import Encoded
 from sdfo.jpeg2000.image import Image, Mask
 
@@ -26,7 +26,7 @@ class J2k:
                 reversible=True,
                 mct=image.rgb,
                 bitspersample=image.precision,
-                resolutions=blocks.plain_levels(image.size) + 1,
+                resolutions=wavelet.levels_of(image.size) + 1,
             )
         except imagecodecs.Jpeg2kError as error:
             raise CodecError("OpenJPEG cannot encode an image") from error

@@ -30,8 +30,6 @@ WHEELS = ("imagecodecs", "pillow")
 """Packages that bring the library, the first one first: imagecodecs decodes with its own."""
 J2K, GRAY, UNSPECIFIED = 0, 2, 0
 """OPJ_CODEC_J2K, OPJ_CLRSPC_GRAY, OPJ_CLRSPC_UNSPECIFIED of openjpeg.h."""
-TERMALL = 4
-"""Code-block style: each coding pass ends by itself, so that a prefix never ends within one (ISO 15444-1 table A.19)."""
 STEPS = 16
 """OpenJPEG's fixed allocation counts sixteenths of the precision."""
 
@@ -43,11 +41,11 @@ _patching = threading.Lock()
 @dataclass(frozen=True, slots=True)
 class Layout:
     """`precision`: bits of the largest coefficient. `layers`: how many of the highest bit-planes each layer completes, the
-    last one all of them. `block`: columns and rows of a code-block."""
+    last one all of them. `block`: rows of a code-block, and columns."""
 
     precision: int
     levels: int
-    block: tuple[int, int]
+    block: int
     layers: tuple[int, ...]
 
 
@@ -61,7 +59,7 @@ class Library:
 
 
 def encode(planes: Planes, layout: Layout) -> bytes:
-    """A reversible codestream of one tile, without component transformation; packets by layer, their lengths in PLT."""
+    """A reversible codestream of one tile, without component transformation; packets by layer."""
     binding = library().binding
     openjp2 = binding.OPENJP2
     allocation = _allocation(layout)
@@ -78,7 +76,6 @@ def encode(planes: Planes, layout: Layout) -> bytes:
         openjp2.opj_stream_set_write_function(stream, sink)
         try:
             binding.setup_encoder(codec, parameters, image)
-            binding.encoder_set_extra_options(codec, plt=True)
             binding.start_compress(codec, image, stream)
             binding.encode(codec, stream)
             binding.end_compress(codec, stream)
@@ -118,8 +115,7 @@ def _parameters(binding: Any, layout: Layout, allocation: Any) -> Any:
     parameters.cp_fixed_alloc = 1
     parameters.cp_matrice = ctypes.addressof(allocation)
     parameters.numresolution = layout.levels + 1
-    parameters.cblockw_init, parameters.cblockh_init = layout.block
-    parameters.mode = TERMALL
+    parameters.cblockw_init = parameters.cblockh_init = layout.block
     parameters.tcp_mct = 0
     return parameters
 

@@ -7,7 +7,8 @@ comes first, and the next level splits the quarter where both are low. Bands may
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,40 @@ from numpy.typing import NDArray
 from sdfo.jpeg2000.image import Mask, Planes
 
 Samples = NDArray[Any]
+
+LEVELS = 5
+"""Decompositions, at most."""
+
+
+class Rectangle(NamedTuple):
+    """Where a band lies among the coefficients."""
+
+    row: int
+    column: int
+    rows: int
+    columns: int
+
+
+def levels_of(size: tuple[int, int]) -> int:
+    """As many that no band is empty."""
+    return min(LEVELS, min(size).bit_length() - 1)
+
+
+@lru_cache(maxsize=64)
+def resolutions(size: tuple[int, int], levels: int) -> tuple[tuple[Rectangle, ...], ...]:
+    """The bands that each resolution adds, the coarsest first: LL, then HL, LH and HH (ISO 15444-1 clause B.5)."""
+    found, low = [], size
+    for rows, columns in quarters(size, levels):
+        low = high, wide = (rows + 1) // 2, (columns + 1) // 2
+        right, below = columns // 2, rows // 2
+        found.append(
+            (
+                Rectangle(0, wide, high, right),
+                Rectangle(high, 0, below, wide),
+                Rectangle(high, wide, below, right),
+            )
+        )
+    return (Rectangle(0, 0, *low),), *reversed(found)
 
 
 def forward(planes: Planes, levels: int) -> Planes:
