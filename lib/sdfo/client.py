@@ -16,7 +16,7 @@ from sdfo.catalog import Catalog, Query, StudyRow
 from sdfo.compressed import Compressed, Preview
 from sdfo.conf import Settings
 from sdfo.dicom import attributes
-from sdfo.errors import BadPath, CatalogError, Exists, FormatError, Missing, OutOfRange, SdfoError, StoreError
+from sdfo.errors import BadPath, CatalogError, Exists, FormatError, Missing, NotFound, OutOfRange, SdfoError, StoreError
 from sdfo.locator import Locator
 from sdfo.model import Kind, Location, Tier, path_part
 from sdfo.reader import SITE, Reader
@@ -99,6 +99,15 @@ class Archive:
         with Compressed(self.reader) as compressed:
             return compressed.preview(min(self.locator.files(uid), key=_is_no_image), layers, frame)
 
+    def lossy(self, uid: str) -> Iterator[tuple[Location, bytes]]:
+        """The lossy second objects of a study, series or instance, each with where its original lies. `NotFound` if there are none.
+
+        They are instances of their own, made where the settings allow it, and may be gone; nothing else ever gives them.
+        """
+        files = self.locator.files(uid)
+        for number, data in self._lossy(uid, files):
+            yield files[number][0], data
+
     def store(self, data: bytes) -> Stored:
         """Keep a received DICOM file on the SAN; it can be found and read at once."""
         return self.writer.store(data)
@@ -111,14 +120,33 @@ class Archive:
         `as_stored`: of the files that some copy holds compressed, the DICOM object with the codestreams instead.
         """
         before, files = len(self.faults), self.locator.files(uid)
-        folders = sorted({copies[0].folder for copies in files})
         total = 0
         with Compressed(self.reader) as compressed:
-            for copies, name in zip(files, _names(files), strict=True):
-                number = str(folders.index(copies[0].folder)) if len(folders) > 1 else ""
+            for copies, (folder, name) in zip(files, _targets(files, to), strict=True):
                 stored = compressed.stored(copies) if as_stored else None
-                total += self._get(copies, os.fsencode(to / path_part(copies[0].study) / number), name, stored)
+                total += self._get(copies, folder, name, stored)
         return GetReport(len(files), total, tuple(self.faults[before:]))
+
+    def get_lossy(self, uid: str, to: Path) -> GetReport:
+        """`get` of what `lossy` gives, under the names of the originals: so choose another folder than theirs."""
+        files = self.locator.files(uid)
+        targets = _targets(files, to)
+        sizes = [self._get(files[number], *targets[number], data) for number, data in self._lossy(uid, files)]
+        return GetReport(len(sizes), sum(sizes))
+
+    def _lossy(self, uid: str, files: Sequence[tuple[Location, ...]]) -> Iterator[tuple[int, bytes]]:
+        """Which of the files have a lossy object, and the object. `NotFound` if none has."""
+        from sdfo.lossy import LossyFiles  # who wants originals needs no decoder
+
+        found = 0
+        with LossyFiles(self.reader.nearline) as lossy:
+            for number, copies in enumerate(files):
+                data = lossy.of(copies)
+                if data is not None:
+                    found += 1
+                    yield number, data
+        if not found:
+            raise NotFound(f"no lossy object was made of UID {uid}", next_command=f"sdfo get {uid} --to DIR")
 
     def _get(self, copies: tuple[Location, ...], to: bytes, name: bytes, stored: bytes | None) -> int:
         """Writes the file, or what is `stored` of it instead; its size."""
@@ -179,6 +207,16 @@ class Archive:
 
 def _is_no_image(copies: Sequence[Location]) -> bool:
     return copies[0].series is None or copies[0].kind not in (None, Kind.DICOM)
+
+
+def _targets(files: Sequence[tuple[Location, ...]], to: Path) -> list[tuple[bytes, bytes]]:
+    """Folder and name for each file, in their order."""
+    folders = sorted({copies[0].folder for copies in files})
+    numbers = (str(folders.index(copies[0].folder)) if len(folders) > 1 else "" for copies in files)
+    below = (
+        os.fsencode(to / path_part(copies[0].study) / number) for copies, number in zip(files, numbers, strict=True)
+    )
+    return list(zip(below, _names(files), strict=True))
 
 
 def _names(files: Sequence[tuple[Location, ...]]) -> list[bytes]:

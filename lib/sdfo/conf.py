@@ -237,6 +237,31 @@ class Mrjob(_Section):
     )
 
 
+class Lossy(_Section):
+    modalities: tuple[str, ...] = Field(
+        (),
+        description="modalities (0008,0060) of whose images lossy second objects may be made; none = off, for it is a "
+        "physician's decision that no default can take",
+    )
+    ceilings: dict[str, Annotated[float, Field(gt=1)]] = Field(
+        {"CR": 10, "DX": 10, "CT": 8, "MR": 7, "XA": 6, "RF": 6},
+        description="by modality: ratio of compression that no image may exceed, on the basis of Bits Stored; by default "
+        "those of the German consensus conference of 2008. Images of a modality that has none are refused",
+    )
+    ct_brain_ceiling: float = Field(
+        5,
+        gt=1,
+        description="the same for a CT of the brain, and for one that does not say which part of the body it shows: it "
+        "may be a brain",
+    )
+    background_db: float = Field(
+        40,
+        ge=0,
+        description="dB of PSNR that the background must have, by the range of the image's own values: at 40 its errors are "
+        "a hundredth of that range. Without a limit a first layer shows grey instead of air",
+    )
+
+
 class Limits(_Section):
     same_error: float = Field(
         0.05, gt=0, le=1, description="share of a run's files that may fail for one reason before the run stops"
@@ -282,6 +307,7 @@ class Settings(BaseSettings):
     spark: Spark = Spark()
     mrjob: Mrjob = Mrjob()
     limits: Limits = Limits()
+    lossy: Lossy = Lossy()
 
     @classmethod
     def settings_customise_sources(
@@ -362,6 +388,7 @@ def from_public(text: str) -> Settings:
         "spark": Spark,
         "mrjob": Mrjob,
         "limits": Limits,
+        "lossy": Lossy,
     }
     read: dict[str, Any] = {name: kind.model_validate(data[name]) for name, kind in sections.items()}
     return Settings.model_construct(**data | read)

@@ -11,6 +11,7 @@
     ├── NoEngine                 an engine could not be started at all
     ├── NotFound                 nothing in the catalog answers to this UID, id or name
     ├── Conflict                 two things claim one place in the catalog
+    ├── OnlyCopy                 a lossy copy would stand alone: no verified lossless one is there
     ├── CatalogError             the catalog cannot be opened, is of another version, or lies on a network disk
     ├── StoreError               a store could not do what was asked
     │   ├── Exists               the target is there already: do not retry
@@ -123,6 +124,10 @@ class NotFound(SdfoError):
 
 
 class Conflict(SdfoError):
+    pass
+
+
+class OnlyCopy(SdfoError):
     pass
 
 

@@ -15,6 +15,7 @@ from sdfo.cli.steps import PANEL, Engine, Run, default_run
 from sdfo.errors import LeaseHeld, UsageError
 
 if TYPE_CHECKING:
+    from sdfo.nightly.lossy import LossyReport
     from sdfo.nightly.place import Place
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
@@ -45,15 +46,26 @@ def backup(
     settings = place.settings
     with closing(open_engine(engine or settings.engine, settings)) as opened, showing("backup") as progress:
         found = step(place, opened, progress, any_time=any_time)
-    text = [
+    text: list[str | Table] = [
         f"backup: {figures.many(found.parts, 'part')}, {figures.size(found.bytes)} on HDFS, "
         f"{figures.size(found.written)} on near-line; {figures.many(found.left, 'part')} left"
     ]
     if found.failed:
         text.append(f"{found.failed} failed, {found.set_aside} of them set aside: sdfo quarantine")
     text += [f"{figures.many(files, 'file')} kept as they are: {why}" for why, files in found.kept.items()]
+    text += [] if found.lossy is None else _lossy(found.lossy)
     text += [f"stopped: {found.stopped}"] if found.stopped else []
     return Answer({"step": "backup", "run": place.run} | asdict(found), text)
+
+
+def _lossy(found: LossyReport) -> list[str | Table]:
+    """What was derived, and how many images were not, by reason."""
+    worst = "" if found.psnr_worst is None else f", background {found.psnr_worst:.1f} dB at worst"
+    middle = "" if found.psnr_median is None else f", {found.psnr_median:.1f} dB at the median"
+    rows = [(files, why) for why, files in found.refused.items()]
+    rows += [(parts, f"(parts) {why}") for why, parts in found.failed.items()]
+    table: list[str | Table] = [Table(("refused", "why"), rows, frozenset({"refused"}))] if rows else []
+    return [f"lossy second objects: {found.derived} derived{worst}{middle}", *table]
 
 
 def _looked(place: Place, any_time: bool) -> Answer:

@@ -11,6 +11,7 @@ import typer
 from sdfo.cli import show
 from sdfo.cli.app import given
 from sdfo.cli.show import Answer, Table
+from sdfo.errors import UsageError
 
 if TYPE_CHECKING:
     from sdfo.client import Archive
@@ -42,13 +43,18 @@ def get(
     as_stored: Annotated[
         bool, typer.Option("--as-stored", help="The compressed DICOM object, of files that some copy holds compressed.")
     ] = False,
+    lossy: Annotated[
+        bool, typer.Option("--lossy", help="The lossy second objects instead, of files of which some were made.")
+    ] = False,
 ) -> Answer:
     """Write the files of a study, series or instance, byte for byte as they lay on the SAN."""
     from sdfo.nightly import figures
 
+    if lossy and as_stored:
+        raise UsageError("--lossy and --as-stored ask for different objects", next_command="sdfo get --help")
     archive = given(ctx).archive()
     try:
-        done = archive.get(uid, to, as_stored)
+        done = archive.get_lossy(uid, to) if lossy else archive.get(uid, to, as_stored)
     finally:
         _faults(archive)
     data = {"files": done.files, "bytes": done.bytes, "to": to, "faults": done.faults}

@@ -27,6 +27,7 @@ from sdfo.nightly.backing import BackupOutcome, BackupTask, hours, is_late, reci
 from sdfo.nightly.batches import cut, name_of
 from sdfo.nightly.engines import KILLED, Engine, Progress, backup_all, shifted, silent, verify_all
 from sdfo.nightly.job import Job
+from sdfo.nightly.lossy import LossyReport, LossyStep
 from sdfo.nightly.place import Place
 from sdfo.nightly.putting import is_there, put, set_away
 from sdfo.nightly.turn import Turn, turn
@@ -44,7 +45,7 @@ class BackupReport:
 
     `compressed`: files, of which `judged` were read by the second decoder too; `kept`: those that were copied as they are, by
     reason; `regions`: frames by how their protected region was found. `per_second`: of one worker and one exam;
-    `rate`: of all of them, the second reading included.
+    `rate`: of all of them, the second reading included. `lossy`: the second objects, None where the settings want none.
     """
 
     parts: int = 0
@@ -61,6 +62,7 @@ class BackupReport:
     per_second: float | None = None
     rate: float | None = None
     ran_by: str = ""
+    lossy: LossyReport | None = None
 
 
 def backup(place: Place, engine: Engine, progress: Progress = silent, *, any_time: bool = False) -> BackupReport:
@@ -119,6 +121,7 @@ class _Backup:
         self.speeds: list[float] = []
         self.failed = self.set_aside = self.size = 0
         self.seconds, self.stopped = 0.0, ""
+        self.lossy = LossyStep(place, engine)
         last = place.catalog.last_step(BACKUP, "done")
         self._last = {} if last is None else last[1].report
 
@@ -240,6 +243,7 @@ class _Backup:
         self.copied += moved
         for path in replaced:
             set_away(self.place.nearline, path, self.place.run)
+        self.lossy.batch(job, [(task.part_id, task.study, task.check, task.path) for task, _ in moved])
 
     def _copy(self, outcome: BackupOutcome) -> NewCopy:
         if outcome.written is None:
@@ -276,6 +280,7 @@ class _Backup:
             per_second=self.per_second,
             rate=self.rate,
             ran_by=self.engine.ran,
+            lossy=self.lossy.report() if self.lossy.on else None,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from typing import Protocol, TypeVar
@@ -11,6 +12,7 @@ from sdfo.conf import Settings
 from sdfo.errors import EngineError, SettingsError
 from sdfo.model import ExamOutcome, ExamTask, Fate, PartOutcome
 from sdfo.nightly.backing import BackupOutcome, BackupTask
+from sdfo.nightly.deriving import DeriveOutcome, DeriveTask
 from sdfo.nightly.job import Job, Verdict, set_aside
 
 _ENOUGH = 5
@@ -63,6 +65,8 @@ class Engine(Protocol):
 
     def backup(self, job: Job, tasks: Sequence[BackupTask], progress: Progress = silent) -> list[BackupOutcome]: ...
 
+    def derive(self, job: Job, tasks: Sequence[DeriveTask], progress: Progress = silent) -> list[DeriveOutcome]: ...
+
     def close(self) -> None:
         """Let go of every process."""
 
@@ -114,6 +118,18 @@ def backup_all(
     return found
 
 
+def derive_all(
+    engine: Engine, job: Job, tasks: Sequence[DeriveTask], progress: Progress = silent
+) -> list[DeriveOutcome]:
+    """`engine.derive`, likewise; where nothing comes through either way, each has that for its reason: all can be made later."""
+    try:
+        return engine.derive(job, tasks, progress)
+    except EngineError:
+        with suppress(EngineError):
+            return _one_by_one(partial(engine.derive, job), tasks, _underived, progress)
+    return [_underived(task, EngineError("no worker came through")) for task in tasks]
+
+
 def _one_by_one(
     run: Callable[[Sequence[A]], list[T]], items: Sequence[A], dead: Callable[[A, EngineError], T], progress: Progress
 ) -> list[T]:
@@ -140,6 +156,10 @@ def _alone(run: Callable[[Sequence[A]], list[T]], item: A) -> T:
 
 def _stayed(task: BackupTask, error: EngineError) -> BackupOutcome:
     return BackupOutcome(task.study, task.check, reason=f"{KILLED}{error.what}")
+
+
+def _underived(task: DeriveTask, error: EngineError) -> DeriveOutcome:
+    return DeriveOutcome(task.study, task.check, reason=f"{KILLED}{error.what}")
 
 
 def _refused(part: PartOutcome, error: EngineError) -> Verdict:

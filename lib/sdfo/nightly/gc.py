@@ -12,7 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from sdfo.catalog.runs import BESIDE
-from sdfo.errors import Postponed, StoreError
+from sdfo.catalog.waiting import BACKUP
+from sdfo.errors import Missing, Postponed, StoreError
+from sdfo.lossy.places import DERIVED, copy_path
 from sdfo.nightly.place import Place
 from sdfo.nightly.turn import ARCHIVE
 from sdfo.stores import Stat, Store
@@ -35,6 +37,7 @@ def gc(place: Place, *, dry_run: bool = False, keep_seconds: float = KEEP_SECOND
     """Remove old attempts, or count them."""
     garbage = list(_garbage(place, keep_seconds))
     kept = sum(1 for _ in _all(place)) - len(garbage)
+    garbage += _alone(place, keep_seconds)
     for store, stat in () if dry_run else garbage:
         store.delete(stat.path)
     return GcReport(dry_run, len(garbage), sum(stat.size for _, stat in garbage), kept)
@@ -47,6 +50,23 @@ def _garbage(place: Place, keep_seconds: float) -> Iterator[tuple[Store, Stat]]:
         old = time.time() - stat.modified > keep_seconds
         if old and stat.path.split("/")[1] not in at_work:
             yield store, stat
+
+
+def _alone(place: Place, keep_seconds: float) -> Iterator[tuple[Store, Stat]]:
+    """Lossy objects whose near-line copy is gone: one that another codec wrote has another name, and objects of its own."""
+    if place.catalog.lease_holder(BACKUP) is not None:
+        return  # a copy that is being replaced is away for a moment
+    with suppress(StoreError, Postponed):
+        for stat in place.nearline.list(DERIVED.rstrip("/")):
+            if time.time() - stat.modified > keep_seconds and not _is_file(place.nearline, copy_path(stat.path)):
+                yield place.nearline, stat
+
+
+def _is_file(store: Store, path: str) -> bool:
+    try:
+        return bool(store.stat(path))
+    except Missing:
+        return False
 
 
 def _all(place: Place) -> Iterator[tuple[Store, Stat]]:

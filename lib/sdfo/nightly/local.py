@@ -16,6 +16,7 @@ from sdfo.conf import Settings
 from sdfo.errors import EngineError
 from sdfo.model import ExamOutcome, ExamTask, PartOutcome
 from sdfo.nightly.backing import BackupOutcome, BackupTask, backup_exam
+from sdfo.nightly.deriving import DeriveOutcome, DeriveTask, derive_exam
 from sdfo.nightly.engines import Progress, silent
 from sdfo.nightly.job import Halt, Job, Verdict, answers, check_part, convert_exam
 
@@ -53,6 +54,10 @@ class LocalEngine:
     def backup(self, job: Job, tasks: Sequence[BackupTask], progress: Progress = silent) -> list[BackupOutcome]:
         """By `nearline.workers`: what is written there is a matter of its own."""
         return LocalEngine(job.settings.nearline.workers)._map(backup_exam, job, tasks, progress, "exams")
+
+    def derive(self, job: Job, tasks: Sequence[DeriveTask], progress: Progress = silent) -> list[DeriveOutcome]:
+        """As `backup`, of which it is a part."""
+        return LocalEngine(job.settings.nearline.workers)._map(derive_exam, job, tasks, progress, "exams")
 
     def close(self) -> None:
         pass

@@ -23,6 +23,7 @@ from sdfo.errors import EngineError, NoEngine
 from sdfo.model import Description, ExamOutcome, ExamTask, PartOutcome
 from sdfo.nightly import shipment, streaming
 from sdfo.nightly.backing import BackupOutcome, BackupTask
+from sdfo.nightly.deriving import DeriveOutcome, DeriveTask
 from sdfo.nightly.engines import Progress, silent, yarn_logs
 from sdfo.nightly.job import Halt, Job, Verdict, answers, describer, merge_exam
 from sdfo.nightly.local import LocalEngine
@@ -141,6 +142,10 @@ class MrjobEngine:
     def backup(self, job: Job, tasks: Sequence[BackupTask], progress: Progress = silent) -> list[BackupOutcome]:
         self.ran = "local"
         return LocalEngine(self.workers).backup(job, tasks, progress)
+
+    def derive(self, job: Job, tasks: Sequence[DeriveTask], progress: Progress = silent) -> list[DeriveOutcome]:
+        self.ran = "local"
+        return LocalEngine(self.workers).derive(job, tasks, progress)
 
     def close(self) -> None:
         pass

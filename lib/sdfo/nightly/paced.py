@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from sdfo.model import ExamOutcome, ExamTask, PartOutcome
 from sdfo.nightly.backing import BackupOutcome, BackupTask
 from sdfo.nightly.batches import cut
+from sdfo.nightly.deriving import DeriveOutcome, DeriveTask
 from sdfo.nightly.engines import Engine, Progress, shifted, silent
 from sdfo.nightly.job import Job, Verdict
 
@@ -39,6 +40,10 @@ class Paced:
     def backup(self, job: Job, tasks: Sequence[BackupTask], progress: Progress = silent) -> list[BackupOutcome]:
         """Nor does this."""
         return self.inner.backup(job, tasks, progress)
+
+    def derive(self, job: Job, tasks: Sequence[DeriveTask], progress: Progress = silent) -> list[DeriveOutcome]:
+        """Nor this."""
+        return self.inner.derive(job, tasks, progress)
 
     @property
     def ran(self) -> str:

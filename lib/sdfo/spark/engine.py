@@ -27,6 +27,7 @@ from sdfo.converter import Problem
 from sdfo.errors import EngineError, NoEngine
 from sdfo.model import Description, ExamOutcome, ExamTask, PartOutcome
 from sdfo.nightly.backing import BackupOutcome, BackupTask, backup_exam
+from sdfo.nightly.deriving import DeriveOutcome, DeriveTask, derive_exam
 from sdfo.nightly.engines import Progress, silent, yarn_logs
 from sdfo.nightly.job import Halt, Job, Verdict, answers, check_part, describer, merge_exam
 
@@ -126,6 +127,15 @@ class SparkEngine:
         with self.running(progress, len(tasks), "exams") as context:
             rows = context.parallelize(tasks, len(tasks))
             found = rows.map(lambda task: backup_exam(_job(told), task)).collect()
+        progress(len(found), len(tasks), "exams")
+        return found
+
+    def derive(self, job: Job, tasks: Sequence[DeriveTask], progress: Progress = silent) -> list[DeriveOutcome]:
+        """As `backup`."""
+        told = job.to_json()
+        with self.running(progress, len(tasks), "exams") as context:
+            rows = context.parallelize(tasks, len(tasks))
+            found = rows.map(lambda task: derive_exam(_job(told), task)).collect()
         progress(len(found), len(tasks), "exams")
         return found
 

@@ -1,0 +1,103 @@
+"""The backup's last act, where the settings allow it: lossy second objects beside the copies that were just verified.
+
+Nothing of the backup depends on it. What fails here is counted and left; the lossless copies are in the catalog by then.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import median
+
+from sdfo.errors import EngineError
+from sdfo.lossy import LossyImage
+from sdfo.model import Tier
+from sdfo.nightly.batches import name_of
+from sdfo.nightly.deriving import DeriveOutcome, DeriveTask
+from sdfo.nightly.engines import Engine, derive_all, verify_all
+from sdfo.nightly.job import Job
+from sdfo.nightly.place import Place
+from sdfo.nightly.putting import put, set_away
+
+
+@dataclass(frozen=True, slots=True)
+class LossyReport:
+    """`derived` images; `refused`: how many were, by reason. PSNR of the backgrounds in dB, of those that changed at all.
+
+    `failed`: parts of which nothing could be made, by reason.
+    """
+
+    derived: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+    psnr_worst: float | None = None
+    psnr_median: float | None = None
+    failed: dict[str, int] = field(default_factory=dict)
+
+
+class LossyStep:
+    """Collects what became of each batch."""
+
+    def __init__(self, place: Place, engine: Engine) -> None:
+        self.place, self.engine = place, engine
+        self.images = list[LossyImage]()
+        self.failed = Counter[str]()
+
+    @property
+    def on(self) -> bool:
+        return bool(self.place.settings.lossy.modalities)
+
+    def batch(self, job: Job, parts: Iterable[tuple[int, str, str, str]]) -> None:
+        """`parts` by id, study, check and path on HDFS; each has a verified near-line copy in the catalog."""
+        tasks = [self._task(*part) for part in parts] if self.on else []
+        if not tasks:
+            return
+        if job.until is not None and time.time() >= job.until:
+            self.failed["the hours are over"] += len(tasks)
+            return
+        found = derive_all(self.engine, job, tasks)
+        halt = next((outcome.halt for outcome in found if outcome.halt is not None), None)
+        if halt is not None:
+            raise halt.error()
+        self._put(job, found)
+        images = [image for outcome in found for image in outcome.images]
+        self.images += images
+        self.place.write(f"lossy/{name_of([(task.study, task.check) for task in tasks])}.parquet", images, LossyImage)
+
+    def report(self) -> LossyReport:
+        measured = [image.psnr for image in self.images if image.psnr is not None and math.isfinite(image.psnr)]
+        refused = Counter(image.reason for image in self.images if image.reason is not None)
+        return LossyReport(
+            derived=sum(image.derived is not None for image in self.images),
+            refused=dict(refused.most_common()),
+            psnr_worst=min(measured, default=None),
+            psnr_median=median(measured) if measured else None,
+            failed=dict(self.failed.most_common()),
+        )
+
+    def _task(self, part_id: int, study: str, check: str, path: str) -> DeriveTask:
+        catalog = self.place.catalog
+        copies = tuple(catalog.copies(part_id))
+        rows = [copy for part in catalog.parts(study) for copy in catalog.copies(part.id)]
+        beside = tuple(copy.path for copy in rows if copy.tier is Tier.HDFS)
+        return DeriveTask(study, check, path, copies, beside)
+
+    def _put(self, job: Job, found: Sequence[DeriveOutcome]) -> None:
+        """Verify what was written in other processes, and give it its name; what is out of date goes."""
+        self.failed.update(outcome.reason for outcome in found if outcome.reason is not None)
+        written = [outcome.written for outcome in found if outcome.written is not None]
+        for outcome in found:
+            if outcome.reason is None and outcome.written is None:
+                set_away(self.place.nearline, outcome.path, self.place.run)
+        try:
+            verdicts = verify_all(self.engine, replace(job, tier=Tier.NEARLINE), written) if written else []
+        except EngineError as error:
+            self.failed[error.what] += len(written)
+            return
+        for part, verdict in zip(written, verdicts, strict=True):
+            if verdict.reason is None:
+                put(self.place.nearline, part, self.place.run)
+            else:
+                self.failed[f"read again: {verdict.reason}"] += 1
