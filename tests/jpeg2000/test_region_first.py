@@ -6,14 +6,14 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 
+import hypothesis
 import numpy as np
 import pydicom
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.errors import InvalidDicomError
 
-from sdfo.jpeg2000 import Image, decode, judge, open_codec
+from sdfo.jpeg2000 import Image, decode, open_codec
 from sdfo.jpeg2000 import codestream as structure
 from sdfo.jpeg2000.codestream import cut
 from sdfo.testing.contracts.codec import assert_kept
@@ -23,7 +23,7 @@ from sdfo.testing.images import KINDS, disc, grid, image, regions
 ROI = open_codec("j2k-roi")
 
 
-@given(
+@hypothesis.given(
     size=st.tuples(st.integers(1, 80), st.integers(1, 80)),
     precision=st.integers(1, 16),
     signed=st.booleans(),
