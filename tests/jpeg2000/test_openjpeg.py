@@ -90,3 +90,20 @@ def test_two_threads_scale():
         return time.perf_counter() - begin
 
     assert min(2 * took(1) / took(2) for _ in range(3)) > 1.5
+
+
+def test_doctor_tells_of_it(monkeypatch):
+    """Which one is used, or what to install."""
+    from sdfo.cli.doctor import _openjpeg
+
+    openjpeg.library.cache_clear()
+    well = _openjpeg()
+    assert well.ok
+    assert "2.5" in well.found
+    assert openjpeg.library().path in well.found
+    monkeypatch.setattr(openjpeg, "_candidates", lambda: iter(()))
+    openjpeg.library.cache_clear()
+    ill = _openjpeg()
+    openjpeg.library.cache_clear()
+    assert not ill.ok
+    assert "apt-get install" in ill.next
