@@ -16,13 +16,7 @@ class BitReader:
 
     def take(self, count: int) -> int:
         while self._count < count:
-            if self._offset >= len(self._data):
-                raise CodecError("a packet header ends too soon", offset=self._offset)
-            fresh = 7 if self._last == 0xFF else 8
-            self._last = self._data[self._offset]
-            self._offset += 1
-            self._held = self._held << fresh | self._last
-            self._count += fresh
+            self._more()
         self._count -= count
         value = self._held >> self._count
         self._held &= (1 << self._count) - 1
@@ -37,10 +31,26 @@ class BitReader:
 
     def zeros(self, most: int) -> int:
         """How many zeros come before a one. `CodecError` if more than `most`."""
-        for count in range(most + 1):
-            if self.take(1):
-                return count
-        raise CodecError("a number in a packet header has no end", offset=self._offset)
+        zeros = 0
+        while not self._held:
+            zeros, self._count = zeros + self._count, 0
+            if zeros > most:
+                raise CodecError("a number in a packet header has no end", offset=self._offset)
+            self._more()
+        rest = self._held.bit_length() - 1
+        zeros, self._count = zeros + self._count - rest - 1, rest
+        self._held &= (1 << rest) - 1
+        return zeros
+
+    def _more(self) -> None:
+        """One byte."""
+        if self._offset >= len(self._data):
+            raise CodecError("a packet header ends too soon", offset=self._offset)
+        fresh = 7 if self._last == 0xFF else 8
+        self._last = self._data[self._offset]
+        self._offset += 1
+        self._held = self._held << fresh | self._last
+        self._count += fresh
 
     def end(self) -> int:
         """The offset of the first byte that is no header's."""
