@@ -19,10 +19,11 @@ from sdfo.jpeg2000.wavelet import Rectangle, resolutions
 
 MOST_PLANES = 25
 """Bit-planes that OpenJPEG codes in 32-bit integers; with one more, it and FFmpeg decode wrong pixels without an error."""
-FEW = 0.02
+FEW = 0.006
 """Of the coefficients that the region needs, as many of the background may be lifted with them: that saves bit-planes."""
-MOSTLY = 0.5
-"""Share of a code-block that the region needs, from which on all of it is lifted."""
+MOSTLY = 0.75
+"""Share of a code-block that the region needs, from which on all of it is lifted: that saves bytes in all, and time, and
+makes the first layer longer. At 0.5 a CT took 5 % less and its first layer 10 % more, at 1 they took 2 % more and 3 % less."""
 
 Choice = NDArray[np.bool_]
 """For each code-block of a band, in its rows and columns."""

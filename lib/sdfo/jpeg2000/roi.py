@@ -22,7 +22,7 @@ ONE_PRECINCT = 1 << 15
 class J2kRoi:
     """Maxshift with layers by bit-planes.
 
-    The first layer completes the region, the next ones refine the background, the last is lossless. A region that is the
+    The first layer completes the region and shows the background blurred, the next ones refine it, the last is lossless. A region that is the
     whole image, or on which all of it depends, needs no lifting: one layer, as `j2k` writes it.
     """
 
@@ -35,7 +35,7 @@ class J2kRoi:
             return _whole(image)
         levels = wavelet.levels_of(image.size)
         planes = wavelet.decorrelate(image.planes()) if image.rgb else image.planes()
-        lifted = maxshift.lift(wavelet.forward(planes, levels), wavelet.needed(region, levels), levels)
+        lifted = maxshift.lift(wavelet.forward(planes, levels), _first(region, levels), levels)
         if lifted is None:
             return _whole(image)
         layout = openjpeg.Layout(lifted.planes, levels, _layers(lifted))
@@ -51,6 +51,15 @@ def _checked(image: Image, region: Mask) -> Mask:
     if not region.any():
         raise CodecError("a region without a pixel")
     return region
+
+
+def _first(region: Mask, levels: int) -> Mask:
+    """What the region needs, and the lowest band: for some hundred bytes the first layer shows the background blurred, where
+    it would be a grey that is in no image; and the largest coefficients of the background need no planes of their own."""
+    first = wavelet.needed(region, levels)
+    lowest = wavelet.resolutions(region.shape, levels)[0][0]
+    first[: lowest.rows, : lowest.columns] = True
+    return first
 
 
 def _layers(lifted: maxshift.Lifted) -> tuple[int, ...]:
