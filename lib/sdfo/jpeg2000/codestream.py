@@ -13,6 +13,10 @@ from sdfo.jpeg2000.markers import Coding, Quantization, Segment, Shift, Size, nu
 
 LONGEST_PACKET = 1 << 32
 """Psot has 32 bits (table A.5)."""
+MOST_PLANES = 31
+"""Of a coefficient, sign apart, in 32 bits."""
+LONGEST_PLT = 60000
+"""Bytes of lengths in one PLT; its own length has 16 bits."""
 ENDING = struct.pack(">H", markers.EOC)
 
 
@@ -121,31 +125,49 @@ def cut(data: bytes, layers: tuple[int, ...], count: int) -> bytes:
     return b"".join((data[:2], *(each.bytes() for each in patched), begin, packets, ENDING))
 
 
-def declare(data: bytes, precision: int, signed: bool, *, shift: int = 0, transformed: bool = False) -> bytes:
-    """The same packets under another main header: samples of `precision`, decorrelated or not, all of them lifted by
-    `shift`, and no comment. `CodecError` where a decoder would need more than 31 bits (clause H.1: Mb + s)."""
-    header = read(data)
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What a main header shall say of the samples, whatever the encoder was told: their precision and sign, whether their
+    components were decorrelated, and how far the region was lifted."""
+
+    precision: int
+    signed: bool
+    transformed: bool = False
+    shift: int = 0
+
+
+def declare(header: Header, what: Declared) -> bytes:
+    """SOC and the main header anew, without comment. `CodecError` where a decoder would need more than 31 bit-planes:
+    Mb and s (clause H.1), with Mb of equation E-2."""
     count = len(header.size.components)
-    segments = [_declared(each, count, precision, signed, shift, transformed) for each in header.segments]
-    if shift:
-        rgn = "B" if count < 257 else "H"
-        segments += [Segment(markers.RGN, 0, struct.pack(f">{rgn}BB", each, 0, shift)) for each in range(count)]
-    kept = (each.bytes() for each in segments if each.marker != markers.COM)
-    return b"".join((data[:2], *kept, data[header.end :]))
+    kept = [_declared(each, count, what) for each in header.segments if each.marker != markers.COM]
+    if what.shift:
+        component = "B" if count < 257 else "H"
+        told = (struct.pack(f">{component}BB", each, 0, what.shift) for each in range(count))
+        kept += [Segment(markers.RGN, 0, each) for each in told]
+    return b"".join((struct.pack(">H", markers.SOC), *(each.bytes() for each in kept)))
 
 
-def _declared(segment: Segment, count: int, precision: int, signed: bool, shift: int, transformed: bool) -> Segment:
+def with_packets(main: bytes, packets: list[bytes]) -> bytes:
+    """A codestream of one tile-part behind `main`, with the length of each packet in PLT."""
+    plt = b"".join(_plt(packets))
+    body = b"".join(packets)
+    begin = struct.pack(">HHHIBB", markers.SOT, 10, 0, 14 + len(plt) + len(body), 0, 1)
+    return b"".join((main, begin, plt, struct.pack(">H", markers.SOD), body, ENDING))
+
+
+def _declared(segment: Segment, count: int, what: Declared) -> Segment:
     body = bytearray(segment.body)
     match segment.marker:
         case markers.SIZ:
-            body[36::3] = bytes([precision - 1 | (0x80 if signed else 0)]) * count
+            body[36::3] = bytes([what.precision - 1 | (0x80 if what.signed else 0)]) * count
         case markers.COD:
-            body[4] |= transformed
-        case markers.QCD | markers.QCC if shift:
+            body[4] |= what.transformed
+        case markers.QCD | markers.QCC if what.shift:
             lifted = Quantization.read(segment, count)
-            if lifted.guard + max(lifted.exponents, default=0) - 1 > 31 or min(lifted.exponents, default=0) <= shift:
-                raise CodecError("more bit-planes than decoders have", found=f"{lifted}, shift {shift}")
-            body[-len(lifted.exponents) :] = bytes((each - shift) << 3 for each in lifted.exponents)
+            if lifted.guard + max(lifted.exponents) - 1 > MOST_PLANES or min(lifted.exponents) <= what.shift:
+                raise CodecError("more bit-planes than decoders have", found=f"{lifted}, shift {what.shift}")
+            body[-len(lifted.exponents) :] = bytes((each - what.shift) << 3 for each in lifted.exponents)
     return replace(segment, body=bytes(body))
 
 
@@ -186,3 +208,19 @@ def _lengths(packed: bytes) -> Iterator[int]:
         if not byte & 0x80:
             yield length
             length = 0
+
+
+def _plt(packets: list[bytes]) -> Iterator[bytes]:
+    """Table A.36. No length lies in two of them."""
+    packed, index = bytearray(), 0
+    for packet in [*packets, None]:
+        if packed and (packet is None or len(packed) > LONGEST_PLT):
+            yield Segment(markers.PLT, 0, bytes([index]) + packed).bytes()
+            packed, index = bytearray(), index + 1
+        if packet is not None:
+            packed += _packed(len(packet))
+
+
+def _packed(length: int) -> bytes:
+    sevens = [length >> shift & 0x7F for shift in range(0, max(1, length.bit_length()), 7)]
+    return bytes([*(0x80 | seven for seven in sevens[:0:-1]), sevens[0]])

@@ -23,6 +23,7 @@ import numpy as np
 from packaging.version import InvalidVersion, Version
 
 from sdfo.errors import CodecError, SettingsError
+from sdfo.jpeg2000 import codestream
 from sdfo.jpeg2000.image import Planes
 
 OLDEST = Version("2.5")
@@ -30,8 +31,6 @@ WHEELS = ("imagecodecs", "pillow")
 """Packages that bring the library, the first one first: imagecodecs decodes with its own."""
 J2K, GRAY, UNSPECIFIED = 0, 2, 0
 """OPJ_CODEC_J2K, OPJ_CLRSPC_GRAY, OPJ_CLRSPC_UNSPECIFIED of openjpeg.h."""
-TERMALL = 4
-"""Code-block style: each coding pass ends by itself, so that a prefix never ends within one (ISO 15444-1 table A.19)."""
 STEPS = 16
 """OpenJPEG's fixed allocation counts sixteenths of the precision."""
 
@@ -43,11 +42,11 @@ _patching = threading.Lock()
 @dataclass(frozen=True, slots=True)
 class Layout:
     """`precision`: bits of the largest coefficient. `layers`: how many of the highest bit-planes each layer completes, the
-    last one all of them. `block`: columns and rows of a code-block."""
+    last one all of them. `block`: rows of a code-block, and columns."""
 
     precision: int
     levels: int
-    block: tuple[int, int]
+    block: int
     layers: tuple[int, ...]
 
 
@@ -61,8 +60,11 @@ class Library:
 
 
 def encode(planes: Planes, layout: Layout) -> bytes:
-    """A reversible codestream of one tile, without component transformation; packets by layer, their lengths in PLT."""
-    binding = library().binding
+    """A reversible codestream of one tile, without component transformation; packets by layer."""
+    return _encode(library().binding, planes, layout)
+
+
+def _encode(binding: Any, planes: Planes, layout: Layout) -> bytes:
     openjp2 = binding.OPENJP2
     allocation = _allocation(layout)
     parameters = _parameters(binding, layout, allocation)
@@ -78,7 +80,6 @@ def encode(planes: Planes, layout: Layout) -> bytes:
         openjp2.opj_stream_set_write_function(stream, sink)
         try:
             binding.setup_encoder(codec, parameters, image)
-            binding.encoder_set_extra_options(codec, plt=True)
             binding.start_compress(codec, image, stream)
             binding.encode(codec, stream)
             binding.end_compress(codec, stream)
@@ -118,8 +119,7 @@ def _parameters(binding: Any, layout: Layout, allocation: Any) -> Any:
     parameters.cp_fixed_alloc = 1
     parameters.cp_matrice = ctypes.addressof(allocation)
     parameters.numresolution = layout.levels + 1
-    parameters.cblockw_init, parameters.cblockh_init = layout.block
-    parameters.mode = TERMALL
+    parameters.cblockw_init = parameters.cblockh_init = layout.block
     parameters.tcp_mct = 0
     return parameters
 
@@ -148,15 +148,16 @@ def library() -> Library:
     for path in _candidates():
         try:
             loaded = _load(path)
-        except (OSError, AttributeError, InvalidVersion):
-            continue
-        if Version(loaded.version) >= OLDEST:
+            fit = Version(loaded.version) >= OLDEST and _works(loaded)
+        except (OSError, AttributeError, InvalidVersion, CodecError):
+            fit = False
+        if fit:
             return loaded
-        found.append(f"{loaded.version} at {path}")
+        found.append(path)
     raise SettingsError(
         "no OpenJPEG library",
-        expected=f"{OLDEST} or later",
-        found="; ".join(found) or "none",
+        expected=f"{OLDEST} or later that writes layers",
+        found=", ".join(found) or "none",
         next_command="pip install imagecodecs, or apt-get install libopenjp2-7",
     )
 
@@ -190,6 +191,13 @@ def _load(path: str) -> Library:
             glymur.config.read_config_file = asked
     _declare(binding)
     return Library(path, binding.version(), binding)
+
+
+def _works(found: Library) -> bool:
+    """Whether a small image of 20 bits comes out as a codestream of two layers: structures lie as glymur has them."""
+    planes = np.arange(-32, 32, dtype=np.int32).reshape(1, 8, 8) << 13
+    header = codestream.read(_encode(found.binding, planes, Layout(20, 1, 64, (10, 20))))
+    return header.coding.layers == 2 and header.size.components == ((20, True),) and header.size.rows == 8
 
 
 def _declare(binding: ModuleType) -> None:

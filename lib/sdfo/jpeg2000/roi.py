@@ -5,13 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from sdfo.errors import CodecError
-from sdfo.jpeg2000 import blocks, codestream, maxshift, openjpeg, wavelet
+from sdfo.jpeg2000 import codestream, layering, maxshift, openjpeg, wavelet
 from sdfo.jpeg2000.codecs import Encoded
+from sdfo.jpeg2000.codestream import Declared
 from sdfo.jpeg2000.image import Image, Mask
 from sdfo.jpeg2000.lossless import J2k
 
-LEFT_OUT = (6, 4, 2)
-"""Of the background, the lowest bit-planes that the second, third and fourth layer leave out."""
+LEFT_OUT = (6, 3)
+"""Of the background, the lowest bit-planes that the second and the third layer leave out."""
+WORTH = 2
+"""Planes of the background that a layer of its own should show at least."""
+ONE_PRECINCT = 1 << 15
+"""Rows and columns that one precinct holds at most (ISO 15444-1 table A.21)."""
 
 
 class J2kRoi:
@@ -26,20 +31,18 @@ class J2kRoi:
 
     def encode(self, image: Image, region: Mask | None = None) -> Encoded:
         image.check()
-        if region is None or _checked(image, region).all():
+        if region is None or _checked(image, region).all() or max(image.size) > ONE_PRECINCT:
             return _whole(image)
-        cut = blocks.choose(image.size)
-        if cut is None:
-            return _whole(image)
-        planes = maxshift.decorrelate(image.planes()) if image.rgb else image.planes()
-        coefficients = wavelet.forward(planes, cut.levels)
-        lifted = maxshift.lift(coefficients, wavelet.needed(region, cut.levels), cut.planes)
+        levels = wavelet.levels_of(image.size)
+        planes = wavelet.decorrelate(image.planes()) if image.rgb else image.planes()
+        lifted = maxshift.lift(wavelet.forward(planes, levels), wavelet.needed(region, levels), levels)
         if lifted is None:
             return _whole(image)
-        layout = openjpeg.Layout(lifted.planes, cut.levels, (cut.columns, cut.rows), _layers(lifted))
-        coded = openjpeg.encode(wavelet.inverse(lifted.coefficients, cut.levels), layout)
-        told = codestream.declare(coded, image.precision, image.signed, shift=lifted.shift, transformed=image.rgb)
-        return Encoded(told, codestream.layer_ends(told))
+        layout = openjpeg.Layout(lifted.planes, levels, maxshift.BLOCK, _layers(lifted))
+        coded = openjpeg.encode(wavelet.inverse(lifted.coefficients, levels), layout)
+        told = Declared(image.precision, image.signed, image.rgb, lifted.shift)
+        done = layering.region_first(coded, lifted, told)
+        return Encoded(done, codestream.layer_ends(done))
 
 
 def _checked(image: Image, region: Mask) -> Mask:
@@ -50,9 +53,9 @@ def _checked(image: Image, region: Mask) -> Mask:
     return region
 
 
-def _layers(lifted: maxshift.Shifted) -> tuple[int, ...]:
+def _layers(lifted: maxshift.Lifted) -> tuple[int, ...]:
     """Bit-planes that each layer completes."""
-    refined = (lifted.planes - left_out for left_out in LEFT_OUT if left_out + 2 < lifted.shift)
+    refined = (lifted.planes - each for each in LEFT_OUT if each + WORTH < lifted.shift)
     return lifted.region, *refined, lifted.planes
 
 

@@ -1,4 +1,4 @@
-"""The reversible 5/3 wavelet (ISO 15444-1 annex F), and which of its coefficients a pixel depends on.
+"""The reversible transformations (ISO 15444-1 annexes F and G), and which coefficients a pixel depends on.
 
 The coefficients of an image lie in one array of its size, as Mallat drew it: at each level the low half of rows and columns
 comes first, and the next level splits the quarter where both are low. Bands may be empty.
@@ -7,7 +7,8 @@ comes first, and the next level splits the quarter where both are low. Bands may
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,46 @@ from numpy.typing import NDArray
 from sdfo.jpeg2000.image import Mask, Planes
 
 Samples = NDArray[Any]
+
+LEVELS = 5
+"""Decompositions, at most."""
+
+
+class Rectangle(NamedTuple):
+    """Where a band lies among the coefficients."""
+
+    row: int
+    column: int
+    rows: int
+    columns: int
+
+
+def levels_of(size: tuple[int, int]) -> int:
+    """As many that no band is empty."""
+    return min(LEVELS, min(size).bit_length() - 1)
+
+
+@lru_cache(maxsize=64)
+def resolutions(size: tuple[int, int], levels: int) -> tuple[tuple[Rectangle, ...], ...]:
+    """The bands that each resolution adds, the coarsest first: LL, then HL, LH and HH (ISO 15444-1 clause B.5)."""
+    found, low = [], size
+    for rows, columns in quarters(size, levels):
+        low = high, wide = (rows + 1) // 2, (columns + 1) // 2
+        right, below = columns // 2, rows // 2
+        found.append(
+            (
+                Rectangle(0, wide, high, right),
+                Rectangle(high, 0, below, wide),
+                Rectangle(high, wide, below, right),
+            )
+        )
+    return (Rectangle(0, 0, *low),), *reversed(found)
+
+
+def decorrelate(planes: Planes) -> Planes:
+    """The reversible component transformation of red, green and blue around zero (ISO 15444-1 equation G-5)."""
+    red, green, blue = planes
+    return np.stack([(red + 2 * green + blue) >> 2, blue - green, red - green])
 
 
 def forward(planes: Planes, levels: int) -> Planes:
