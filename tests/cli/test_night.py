@@ -166,4 +166,7 @@ def test_a_monitor_sees_an_old_night_and_a_full_store(archived):
     assert archived.json("status", **limits)["ok"]
     assert not archived.json("status", code=1, SDFO__LIMITS__NIGHT_AGE_HOURS="0.0000001", **limits)["ok"]
     full = archived.json("status", code=1, SDFO__LIMITS__FREE="1")
-    assert [line["what"] for line in full["lines"] if not line["ok"]] == ["room in the HDFS store"]
+    assert [line["what"] for line in full["lines"] if not line["ok"]] == [
+        "room in the HDFS store",
+        "room in the near-line store",
+    ]

@@ -498,7 +498,7 @@ def test_the_report_and_status_say_what_waits(archive: Archive) -> None:
 
 def test_the_codec_follows_the_modality(archive: Archive) -> None:
     """`nearline.codecs`, by the modality of most images; else `nearline.codec`."""
-    settings = archive.settings(nearline={"root": "n", "codec": "htj2k", "codecs": {"MG": "j2k"}}).nearline
+    settings = archive.settings(nearline={"root": "n", "codec": "htj2k", "codecs": {"MG": "j2k"}})
     assert [backing.recipe_of(settings, modality).codec for modality in ("MG", "CT", "")] == ["j2k", "htj2k", "htj2k"]
 
 

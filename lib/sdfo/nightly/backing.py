@@ -8,14 +8,14 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 from sdfo import crashpoints
-from sdfo.conf import Nearline, Settings
+from sdfo.conf import Settings
 from sdfo.errors import FormatError, Full, Missing, OutOfRange, SdfoError, Unavailable
 from sdfo.model import Form, PartOutcome, Tier
 from sdfo.nightly.hours import Hours
 from sdfo.nightly.job import Halt, Job, spared
 from sdfo.reader import SITE
 from sdfo.sdicom import Part
-from sdfo.transcoder import Recipe, Transcoded, transcode
+from sdfo.transcoder import Recipe, Transcoded, Treated, transcode
 
 ATTEMPTS = "attempts"
 NEARLINE = "the near-line store"
@@ -49,7 +49,7 @@ class BackupOutcome:
     """What became of a task. One that was not begun, because the end of the window was near, is `late`.
 
     `written`: the file on near-line, as an attempt. `reason`: why there is none; `source`: because the copy on HDFS is not
-    whole. `halt`: because of nothing that this exam is to blame for.
+    whole. `halt`: because of nothing that this exam is to blame for. `treated`: the protected region of each frame.
     """
 
     study: str
@@ -58,7 +58,9 @@ class BackupOutcome:
     form: Form = Form.FILE
     written: PartOutcome | None = None
     compressed: int = 0
+    judged: int = 0
     kept: tuple[Kept, ...] = ()
+    treated: tuple[Treated, ...] = ()
     reason: str | None = None
     source: bool = False
     halt: Halt | None = None
@@ -92,15 +94,15 @@ def hours(settings: Settings) -> Hours:
     return Hours(settings.nearline.start, settings.nearline.end, ZoneInfo(settings.night.timezone))
 
 
-def recipe_of(settings: Nearline, modality: str) -> Recipe:
+def recipe_of(settings: Settings, modality: str) -> Recipe:
     """How parts that hold mostly images of this modality are written."""
-    codec = settings.codecs.get(modality, settings.codec)
-    return Recipe(codec, Form(settings.form), settings.judged)
+    wanted = settings.nearline
+    codec = wanted.codecs.get(modality, wanted.codec)
+    return Recipe(codec, Form(wanted.form), wanted.judged, settings.region)
 
 
 def _written(job: Job, task: BackupTask, threads: int) -> BackupOutcome:
-    recipe, target = recipe_of(job.settings.nearline, task.modality), job.mounted_nearline()
-    recipe = replace(recipe, region=job.settings.region)
+    recipe, target = recipe_of(job.settings, task.modality), job.mounted_nearline()
     store = replace(job, tier=Tier.HDFS).store()
     crashpoints.passing("backup.begun", task.study)
     try:
@@ -123,8 +125,17 @@ def _written(job: Job, task: BackupTask, threads: int) -> BackupOutcome:
 
 def _outcome(task: BackupTask, recipe: Recipe, done: Transcoded) -> BackupOutcome:
     written = PartOutcome(task.study, done.attempt, done.path, done.check, done.size, done.records, done.apart)
-    kept = tuple(Kept(reason, files) for reason, files in done.kept)
-    return BackupOutcome(task.study, task.check, recipe.codec, done.form, written, done.compressed, kept)
+    return BackupOutcome(
+        study=task.study,
+        check=task.check,
+        codec=recipe.codec,
+        form=done.form,
+        written=written,
+        compressed=done.compressed,
+        judged=done.judged,
+        kept=tuple(Kept(reason, files) for reason, files in done.kept),
+        treated=done.treated,
+    )
 
 
 def _not_whole(task: BackupTask, what: str) -> BackupOutcome:

@@ -42,7 +42,8 @@ _FIRST = 0.1  # of a batch, where the end of the hours is to be met and nothing 
 class BackupReport:
     """`bytes` on HDFS of the `parts` that now have a copy, `written` on near-line. `left`: parts that wait still.
 
-    `compressed`: files; `kept`: those that were copied as they are, by reason. `per_second`: of one worker and one exam;
+    `compressed`: files, of which `judged` were read by the second decoder too; `kept`: those that were copied as they are, by
+    reason; `regions`: frames by how their protected region was found. `per_second`: of one worker and one exam;
     `rate`: of all of them, the second reading included.
     """
 
@@ -50,7 +51,9 @@ class BackupReport:
     bytes: int = 0
     written: int = 0
     compressed: int = 0
+    judged: int = 0
     kept: dict[str, int] = field(default_factory=dict)
+    regions: dict[str, int] = field(default_factory=dict)
     failed: int = 0
     set_aside: int = 0
     left: int = 0
@@ -263,7 +266,9 @@ class _Backup:
             bytes=sum(task.size for task, _ in self.copied),
             written=sum(outcome.written.size for outcome in done if outcome.written is not None),
             compressed=sum(outcome.compressed for outcome in done),
+            judged=sum(outcome.judged for outcome in done),
             kept=_kept(done),
+            regions=dict(Counter(each.method for outcome in done for each in outcome.treated)),
             failed=self.failed,
             set_aside=self.set_aside,
             left=self.place.catalog.queue().parts,
@@ -279,7 +284,7 @@ def _task(row: Waiting) -> BackupTask:
 
 
 def _codec(job: Job, task: BackupTask) -> str:
-    return recipe_of(job.settings.nearline, task.modality).codec
+    return recipe_of(job.settings, task.modality).codec
 
 
 def _kept(done: Sequence[BackupOutcome]) -> dict[str, int]:
