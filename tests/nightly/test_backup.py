@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import time
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -23,19 +24,26 @@ from sdfo.nightly.local import LocalEngine
 from sdfo.nightly.place import init
 from sdfo.nightly.restore import restore
 from sdfo.nightly.scan import scan
-from sdfo.testing.archive import Archive, fill
+from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.testing.exams import make_exam
 
 ZONE = ZoneInfo("Europe/Berlin")
 APART = {"hdfs": {"root": "hdfs", "max_record_mib": 1}}
 
 
-@pytest.fixture
-def waiting(archive: Archive) -> Archive:
-    """Three exams are published and wait."""
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    archive = new_archive(tmp_path_factory.mktemp("published"))
     fill(archive.san, range(3), 16)
     assert archive.night().good
+    archive.place().catalog.close()
     return archive
+
+
+@pytest.fixture
+def waiting(published: Archive, tmp_path: Path) -> Archive:
+    """Three exams are published and wait, in an archive of the test's own."""
+    return Archive(Path(shutil.copytree(published.folder, tmp_path / "archive", symlinks=True)))
 
 
 def hours(start: timedelta, end: timedelta) -> dict[str, Any]:
@@ -104,7 +112,7 @@ def test_outside_its_hours_nothing_is_begun(waiting: Archive) -> None:
 class Slow(LocalEngine):
     """Takes so many seconds more for each exam."""
 
-    seconds = 0.4
+    seconds = 0.8
 
     def backup(self, job: Any, tasks: Any, *words: Any) -> Any:
         time.sleep(self.seconds * len(tasks))
@@ -116,7 +124,7 @@ def test_it_stops_when_its_hours_end(archive: Archive) -> None:
     fill(archive.san, range(6), 16)
     archive.night()
     order = [row.check for row in archive.place().catalog.queued(9)]
-    window = hours(timedelta(seconds=-1), timedelta(seconds=1))
+    window = hours(timedelta(seconds=-1), timedelta(seconds=2.5))
     window["nearline"]["batch_gib"] = 1e-9
     done = backup(archive.place("b1", **window), Slow(0))
     assert 0 < done.parts < 6
@@ -303,7 +311,7 @@ def test_two_backups_are_not_at_work_at_once(waiting: Archive) -> None:
     place.catalog.start_run("r3", "local")
     scan(place)
     assert place.catalog.lease_holder("archive") is not None
-    assert waiting.backup().parts == 3
+    assert waiting.backup("b2").parts == 3
     assert place.catalog.lease_holder("archive") is not None
     assert waiting.place().catalog.runs(1)[0].run == "r3"
 
