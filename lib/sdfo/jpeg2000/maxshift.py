@@ -21,7 +21,7 @@ MOST_PLANES = 25
 """Bit-planes that OpenJPEG codes in 32-bit integers; with one more, it and FFmpeg decode wrong pixels without an error."""
 FEW = 0.02
 """Of the coefficients that the region needs, as many of the background may be lifted with them: that saves bit-planes."""
-MOSTLY = 0.5
+MOSTLY = 0.55
 """Share of a code-block that the region needs, from which on all of it is lifted."""
 
 Choice = NDArray[np.bool_]
