@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import sys
+import tomllib
+import types
 from dataclasses import replace
+from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -98,6 +104,17 @@ def test_a_sites_own_function():
     assert find(CT, plan).area == 0.5
     assert find(replace(CT, samples=COLOUR, photometric="RGB", modality="US"), plan).area == 0.5
     assert find(replace(CT, image_type=("ORIGINAL", "PRIMARY", "LOCALIZER")), plan).whole
+
+
+def test_the_documented_function():
+    """The example of docs/regions.md is one that can be named."""
+    page = (Path(__file__).parents[2] / "docs" / "regions.md").read_text(encoding="utf-8")
+    made = types.ModuleType("our_regions")
+    exec(re.search(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)[1], made.__dict__)
+    settings = tomllib.loads(re.search(r"^```toml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)[1])
+    with patch.dict(sys.modules, {"our_regions": made}):
+        found = find(replace(CT, modality="US"), Plan(**settings["region"]))
+    assert (found.method, found.area) == ("upper half", 0.5)
 
 
 @pytest.mark.parametrize("name", ["too_small", "empty", "nothing"])

@@ -148,10 +148,11 @@ def _judged(frames: Frames, number: int, plan: Plan, place: Location, ordinal: i
 
 
 def _tell_left(many: int, left: int) -> None:
-    if many:
-        note(f"{many} files of the series are not on the sheet: it holds {SHEET}")
-    if left:
-        note(f"{left} files of the series are not on the sheet: no images, or ones that cannot be decoded")
+    from sdfo.nightly import figures
+
+    for count, why in ((many, f"it holds {SHEET}"), (left, "no image, or one that cannot be decoded")):
+        if count:
+            note(f"not on the sheet: {figures.many(count, 'file')} of the series; {why}")
 
 
 def _written(to: Path, data: bytes) -> None:
@@ -171,6 +172,8 @@ def _written(to: Path, data: bytes) -> None:
 
 
 def _said(uid: str, to: Path, found: list[Judged]) -> Answer:
+    from sdfo.nightly import figures
+
     rows = [each.row() for each in found]
     shown = [
         (
@@ -183,6 +186,7 @@ def _said(uid: str, to: Path, found: list[Judged]) -> Answer:
         for each in found
     ]
     mean = sum(each.region.area for each in found) / len(found)
-    end = f"{to}: {len(found)} images, protected {mean:.1%} of their pixels, {sum(e.region.whole for e in found)} as a whole"
+    wholes = sum(each.region.whole for each in found)
+    end = f"{to}: {figures.many(len(found), 'image')}, {wholes} of them as a whole; protected on average {mean:.1%} of the pixels"
     table = Table(("image", "area", "method", "threshold", "reason"), shown, frozenset({"image", "area", "threshold"}))
     return Answer({"uid": uid, "to": to, "area": mean, "images": rows}, [table, "", end])

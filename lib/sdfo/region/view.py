@@ -54,7 +54,7 @@ def _flat(ds: pydicom.Dataset, frame: int) -> pydicom.Dataset:
 def _windowed(values: NDArray[Any], facts: pydicom.Dataset) -> Grey | None:
     """By the first VOI LUT or window; None without one."""
     if lut := facts.get("VOILUTSequence"):
-        return _clipped(apply_voi(values, facts), 0, 2 ** int(lut[0].LUTDescriptor[2]) - 1)
+        return _clipped(apply_voi(np.rint(values).astype(np.int32), facts), 0, 2 ** int(lut[0].LUTDescriptor[2]) - 1)
     if any(facts.get(word) in (None, "") for word in ("WindowCenter", "WindowWidth")):
         return None
     # pydicom's black and white are the ends of what could be stored: two more pixels tell them

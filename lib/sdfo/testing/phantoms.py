@@ -70,7 +70,13 @@ class Trunk:
         padding = round((PADDING - intercept) / slope)
         if self.circle:
             stored[~self.ellipse((0.5, 0.5), (0.5, 0.5))] = padding
-        header = {"modality": "CT", "sop_class": CT, "slope": slope, "intercept": intercept, "unit": "HU"}
+        header: dict[str, Any] = {
+            "modality": "CT",
+            "sop_class": CT,
+            "slope": slope,
+            "intercept": intercept,
+            "unit": "HU",
+        }
         header |= {"spacing": (self.mm, self.mm), "padding": (padding, padding) if self.circle else None}
         return Phantom(Shown(stored, **header | more), self.body)
 
@@ -81,7 +87,7 @@ class Trunk:
             signal[self.part(scale)] = value
         real, imaginary = np.random.default_rng(self.seed).normal(0, self.noise, (2, *signal.shape))
         stored = np.hypot(signal + real, imaginary).round().astype(np.uint16)
-        header = {"modality": "MR", "sop_class": MR, "rescaled": False, "spacing": (self.mm, self.mm)}
+        header: dict[str, Any] = {"modality": "MR", "sop_class": MR, "rescaled": False, "spacing": (self.mm, self.mm)}
         return Phantom(Shown(stored, **header | more), self.body)
 
     def _table(self) -> Mask:
