@@ -1,18 +1,38 @@
-"""Every codec of the table gives back what it was given, to two decoders that share no code."""
+"""The codecs of the table."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
-from sdfo.jpeg2000 import CODECS, Image, decode, open_codec
-from sdfo.jpeg2000.decoding import judge
+from sdfo.errors import SettingsError
+from sdfo.jpeg2000 import CODECS, open_codec
+from sdfo.testing.contracts.codec import CodecContract
 
 
-@pytest.mark.parametrize("name", CODECS)
-def test_twice_decoded(name: str) -> None:
-    """12 bits in 16, unsigned, noise: the hardest for a codec to make shorter."""
-    samples = np.random.default_rng(1).integers(0, 4096, (37, 53)).astype(np.uint16)
-    codestream = open_codec(name).encode(Image(samples, 12, signed=False)).codestream
-    assert np.array_equal(decode(codestream).samples, samples)
-    assert np.array_equal(judge(codestream).samples, samples)
+class TestJ2k(CodecContract):
+    @pytest.fixture
+    def codec(self):
+        return open_codec("j2k")
+
+
+class TestHtj2k(CodecContract):
+    @pytest.fixture
+    def codec(self):
+        return open_codec("htj2k")
+
+
+class TestJ2kRoi(CodecContract):
+    @pytest.fixture
+    def codec(self):
+        return open_codec("j2k-roi")
+
+
+def test_every_codec_of_the_table_is_tested():
+    """Add a class above for a new one."""
+    assert set(CODECS) == {"j2k", "htj2k", "j2k-roi"}
+
+
+def test_unknown_name():
+    """The error has the names there are."""
+    with pytest.raises(SettingsError, match="j2k-roi, j2k, htj2k"):
+        open_codec("jpeg")

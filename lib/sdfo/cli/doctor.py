@@ -23,7 +23,7 @@ from sdfo.cli.app import DEFAULT_CONF, Given, given
 from sdfo.cli.finding import Finding, asked, table
 from sdfo.cli.settings import without_secrets
 from sdfo.cli.show import Answer
-from sdfo.errors import SdfoError
+from sdfo.errors import SdfoError, SettingsError
 
 if TYPE_CHECKING:
     from sdfo.nightly.place import Place
@@ -64,6 +64,7 @@ def _findings(words: Given, cluster: bool) -> Iterator[Finding]:
     spark = place.settings.engine == "spark"
     for look in (_java, _pyspark, _spark_home):
         yield replace(look(), required=spark)
+    yield _openjpeg()
     yield _airflow()
     if cluster:
         yield on_cluster.hadoop(place)
@@ -121,6 +122,16 @@ def _spark_home() -> Finding:
         return Finding("SPARK_HOME", True, "not set: pyspark's own is used")
     same = own is not None and os.path.realpath(home) == os.path.realpath(own)
     return Finding("SPARK_HOME", same, home, f"export SPARK_HOME={own}")
+
+
+def _openjpeg() -> Finding:
+    from sdfo.jpeg2000 import openjpeg
+
+    try:
+        found = openjpeg.library()
+    except SettingsError as error:
+        return Finding("OpenJPEG", False, f"{error.what}: {error.found}", str(error.next_command))
+    return Finding("OpenJPEG", True, f"{found.version}, {found.path}")
 
 
 def _airflow() -> Finding:

@@ -8,6 +8,7 @@ they are few, and all of a code-block that is mostly region.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +73,7 @@ def _ahead(left: Mask, rise: Mask, needed: Mask, levels: int) -> tuple[tuple[Cho
     """The code-blocks that are lifted whole. What is in them need not `rise`."""
     found = []
     for bands in resolutions(needed.shape, levels):
-        mostly = [_by_block(needed, band) >= MOSTLY * _by_block(np.ones_like(needed), band) for band in bands]
+        mostly = [_by_block(needed, band) >= MOSTLY * _sizes(band) for band in bands]
         for plane, rising in zip(left, rise, strict=True):
             whole = tuple(most | (_by_block(plane, band) == 0) for most, band in zip(mostly, bands, strict=True))
             for choice, band in zip(whole, bands, strict=True):
@@ -81,13 +82,19 @@ def _ahead(left: Mask, rise: Mask, needed: Mask, levels: int) -> tuple[tuple[Cho
     return tuple(found)
 
 
-def _by_block(mask: Mask, band: Rectangle) -> NDArray[np.intp]:
+def _by_block(mask: Mask, band: Rectangle) -> NDArray[np.uint16]:
     """How many are true in each code-block of a band."""
     part = _of(mask, band)
     if not part.size:
-        return np.zeros((0, 0), np.intp)
-    down = np.add.reduceat(part, np.arange(0, band.rows, BLOCK), axis=0, dtype=np.intp)
-    return np.add.reduceat(down, np.arange(0, band.columns, BLOCK), axis=1)
+        return np.zeros((0, 0), np.uint16)
+    down = np.add.reduceat(part, np.arange(0, band.rows, BLOCK), axis=0, dtype=np.uint8)
+    return np.add.reduceat(down, np.arange(0, band.columns, BLOCK), axis=1, dtype=np.uint16)
+
+
+@lru_cache(maxsize=64)
+def _sizes(band: Rectangle) -> NDArray[np.uint16]:
+    """How many coefficients each code-block of a band has."""
+    return _by_block(np.ones((band.row + band.rows, band.column + band.columns), np.bool_), band)
 
 
 def _lower(rising: Mask, band: Rectangle, choice: Choice) -> None:
@@ -98,9 +105,3 @@ def _lower(rising: Mask, band: Rectangle, choice: Choice) -> None:
 
 def _of(mask: Mask, band: Rectangle) -> Mask:
     return mask[band.row : band.row + band.rows, band.column : band.column + band.columns]
-
-
-def decorrelate(planes: Planes) -> Planes:
-    """The reversible component transformation of red, green and blue around zero (ISO 15444-1 equation G-5)."""
-    red, green, blue = planes
-    return np.stack([(red + 2 * green + blue) >> 2, blue - green, red - green])

@@ -23,6 +23,7 @@ import numpy as np
 from packaging.version import InvalidVersion, Version
 
 from sdfo.errors import CodecError, SettingsError
+from sdfo.jpeg2000 import codestream
 from sdfo.jpeg2000.image import Planes
 
 OLDEST = Version("2.5")
@@ -60,7 +61,10 @@ class Library:
 
 def encode(planes: Planes, layout: Layout) -> bytes:
     """A reversible codestream of one tile, without component transformation; packets by layer."""
-    binding = library().binding
+    return _encode(library().binding, planes, layout)
+
+
+def _encode(binding: Any, planes: Planes, layout: Layout) -> bytes:
     openjp2 = binding.OPENJP2
     allocation = _allocation(layout)
     parameters = _parameters(binding, layout, allocation)
@@ -144,15 +148,16 @@ def library() -> Library:
     for path in _candidates():
         try:
             loaded = _load(path)
-        except (OSError, AttributeError, InvalidVersion):
-            continue
-        if Version(loaded.version) >= OLDEST:
+            fit = Version(loaded.version) >= OLDEST and _works(loaded)
+        except (OSError, AttributeError, InvalidVersion, CodecError):
+            fit = False
+        if fit:
             return loaded
-        found.append(f"{loaded.version} at {path}")
+        found.append(path)
     raise SettingsError(
         "no OpenJPEG library",
-        expected=f"{OLDEST} or later",
-        found="; ".join(found) or "none",
+        expected=f"{OLDEST} or later that writes layers",
+        found=", ".join(found) or "none",
         next_command="pip install imagecodecs, or apt-get install libopenjp2-7",
     )
 
@@ -186,6 +191,13 @@ def _load(path: str) -> Library:
             glymur.config.read_config_file = asked
     _declare(binding)
     return Library(path, binding.version(), binding)
+
+
+def _works(found: Library) -> bool:
+    """Whether a small image of 20 bits comes out as a codestream of two layers: structures lie as glymur has them."""
+    planes = np.arange(-32, 32, dtype=np.int32).reshape(1, 8, 8) << 13
+    header = codestream.read(_encode(found.binding, planes, Layout(20, 1, 64, (10, 20))))
+    return header.coding.layers == 2 and header.size.components == ((20, True),) and header.size.rows == 8
 
 
 def _declare(binding: ModuleType) -> None:

@@ -102,19 +102,12 @@ def _read_band(bits: BitReader, state: _State, layer: int) -> Iterator[tuple[Blo
                 continue
         elif state.included.read(bits, index, layer + 1):
             state.begun[index] = True
-            block.missing = _read_missing(bits, state.missing, index)
+            block.missing = state.missing.read_value(bits, index, MOST_PLANES)
         else:
             continue
         passes = _read_passes(bits)
         state.length_bits[index] += bits.ones(32)
         yield block, passes, bits.take(state.length_bits[index] + passes.bit_length() - 1)
-
-
-def _read_missing(bits: BitReader, tree: TagTree, index: int) -> int:
-    for missing in range(MOST_PLANES):
-        if tree.read(bits, index, missing + 1):
-            return missing
-    raise CodecError("a code-block has more bit-planes than any band")
 
 
 def _read_passes(bits: BitReader) -> int:
@@ -162,8 +155,7 @@ def _write_band(bits: BitWriter, state: _State, layer: int) -> Iterable[bytes]:
             continue
         if not state.begun[index]:
             state.begun[index] = True
-            for missing in range(block.missing + 1):
-                state.missing.write(bits, index, missing + 1)
+            state.missing.write_value(bits, index)
         _write_passes(bits, piece.passes)
         _write_length(bits, state, index, piece)
         found.append(piece.data)

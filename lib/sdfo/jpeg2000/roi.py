@@ -34,7 +34,7 @@ class J2kRoi:
         if region is None or _checked(image, region).all() or max(image.size) > ONE_PRECINCT:
             return _whole(image)
         levels = wavelet.levels_of(image.size)
-        planes = maxshift.decorrelate(image.planes()) if image.rgb else image.planes()
+        planes = wavelet.decorrelate(image.planes()) if image.rgb else image.planes()
         lifted = maxshift.lift(wavelet.forward(planes, levels), wavelet.needed(region, levels), levels)
         if lifted is None:
             return _whole(image)

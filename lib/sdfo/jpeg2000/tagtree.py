@@ -16,13 +16,7 @@ class BitReader:
 
     def take(self, count: int) -> int:
         while self._count < count:
-            if self._offset >= len(self._data):
-                raise CodecError("a packet header ends too soon", offset=self._offset)
-            fresh = 7 if self._last == 0xFF else 8
-            self._last = self._data[self._offset]
-            self._offset += 1
-            self._held = self._held << fresh | self._last
-            self._count += fresh
+            self._more()
         self._count -= count
         value = self._held >> self._count
         self._held &= (1 << self._count) - 1
@@ -34,6 +28,29 @@ class BitReader:
         while count < most and self.take(1):
             count += 1
         return count
+
+    def zeros(self, most: int) -> int:
+        """How many zeros come before a one. `CodecError` if more than `most`."""
+        zeros = 0
+        while not self._held:
+            zeros, self._count = zeros + self._count, 0
+            if zeros > most:
+                raise CodecError("a number in a packet header has no end", offset=self._offset)
+            self._more()
+        rest = self._held.bit_length() - 1
+        zeros, self._count = zeros + self._count - rest - 1, rest
+        self._held &= (1 << rest) - 1
+        return zeros
+
+    def _more(self) -> None:
+        """One byte."""
+        if self._offset >= len(self._data):
+            raise CodecError("a packet header ends too soon", offset=self._offset)
+        fresh = 7 if self._last == 0xFF else 8
+        self._last = self._data[self._offset]
+        self._offset += 1
+        self._held = self._held << fresh | self._last
+        self._count += fresh
 
     def end(self) -> int:
         """The offset of the first byte that is no header's."""
@@ -53,9 +70,7 @@ class BitWriter:
             fresh = 7 if packed and packed[-1] == 0xFF else 8
             packed.append(int(bits[offset : offset + fresh].ljust(fresh, "0"), 2))
             offset += fresh
-        if packed[-1] == 0xFF:
-            packed.append(0)
-        return bytes(packed)
+        return bytes(packed) + (b"\0" if packed[-1] == 0xFF else b"")
 
 
 class TagTree:
@@ -74,6 +89,7 @@ class TagTree:
         nodes = len(self._parents)
         self._low, self._said = [0] * nodes, [False] * nodes
         self._values = [UNKNOWN] * nodes
+        self._paths: dict[int, list[int]] = {}
         for leaf, value in enumerate(values or ()):
             self._set(leaf, value)
 
@@ -90,27 +106,51 @@ class TagTree:
             self._low[node] = low
         return self._values[leaf] < below
 
+    def read_value(self, bits: BitReader, leaf: int, most: int) -> int:
+        """The leaf's value, as if it had been asked for step by step. `CodecError` if it is more than `most`."""
+        low = 0
+        for node in self._path(leaf):
+            if self._values[node] == UNKNOWN:
+                low += bits.zeros(most)
+                self._values[node] = low
+            low = self._values[node]
+        return low
+
     def write(self, bits: BitWriter, leaf: int, below: int) -> None:
         """Tell whether the leaf's value is below."""
         low = 0
         for node in self._path(leaf):
             low = max(low, self._low[node])
-            while low < below:
-                if low >= self._values[node]:
-                    if not self._said[node]:
-                        bits.put(1, 1)
-                        self._said[node] = True
-                    break
-                bits.put(0, 1)
-                low += 1
+            if self._said[node]:
+                continue
+            until = min(below, self._values[node])
+            if low < until:
+                bits.put(0, until - low)
+                low = until
+            if self._values[node] < below:
+                bits.put(1, 1)
+                self._said[node] = True
             self._low[node] = low
+
+    def write_value(self, bits: BitWriter, leaf: int) -> None:
+        """Tell the leaf's value."""
+        low = 0
+        for node in self._path(leaf):
+            if not self._said[node]:
+                bits.put(1, self._values[node] - low + 1)
+                self._said[node] = True
+            low = self._values[node]
 
     def _path(self, leaf: int) -> list[int]:
         """From the root down."""
-        path = [leaf]
-        while (parent := self._parents[path[-1]]) >= 0:
-            path.append(parent)
-        return path[::-1]
+        known = self._paths.get(leaf)
+        if known is None:
+            known = [leaf]
+            while (parent := self._parents[known[-1]]) >= 0:
+                known.append(parent)
+            known.reverse()
+            self._paths[leaf] = known
+        return known
 
     def _set(self, leaf: int, value: int) -> None:
         """A node has the least value of those beneath it."""

@@ -1,4 +1,4 @@
-"""The reversible 5/3 wavelet (ISO 15444-1 annex F), and which of its coefficients a pixel depends on.
+"""The reversible transformations (ISO 15444-1 annexes F and G), and which coefficients a pixel depends on.
 
 The coefficients of an image lie in one array of its size, as Mallat drew it: at each level the low half of rows and columns
 comes first, and the next level splits the quarter where both are low. Bands may be empty.
@@ -50,6 +50,12 @@ def resolutions(size: tuple[int, int], levels: int) -> tuple[tuple[Rectangle, ..
             )
         )
     return (Rectangle(0, 0, *low),), *reversed(found)
+
+
+def decorrelate(planes: Planes) -> Planes:
+    """The reversible component transformation of red, green and blue around zero (ISO 15444-1 equation G-5)."""
+    red, green, blue = planes
+    return np.stack([(red + 2 * green + blue) >> 2, blue - green, red - green])
 
 
 def forward(planes: Planes, levels: int) -> Planes:
