@@ -65,6 +65,13 @@ def test_without_a_window_all_is_shown(off):
     assert grey[2].max() < 30
 
 
+def test_a_negative_slope_without_a_window():
+    """The brightest real value is white, though it is stored lowest."""
+    grey = view(header(RescaleSlope=-1), RAMP)
+    assert grey[0].min() > 240
+    assert grey[-1].max() < 15
+
+
 def test_colours_stay():
     """Of 8 bits as they are, of 16 the upper ones."""
     colours = np.random.default_rng(0).integers(0, 255, (8, 8, 3), dtype=np.uint8)

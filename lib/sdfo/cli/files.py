@@ -64,10 +64,13 @@ def check(
     ctx: typer.Context,
     file: File,
     deep: Annotated[bool, typer.Option("--deep", help="Hash every value too, and encode the header again.")] = False,
+    originals: Annotated[
+        bool, typer.Option("--originals", help="Decode every compressed value too, and hash the file it stands for.")
+    ] = False,
 ) -> Answer:
     """Whether it is whole. Exit 1 if not; 3 if it is, and a file that belongs beside it is not there (--deep)."""
     with opened(given(ctx), file) as part:
-        done = part.check(deep)
+        done = part.check(deep, originals=originals)
         kinds = Counter(str(record.kind) for record in part.records)
         facts = {"path": part.path, "study": part.study, "check": part.check_digest, "whole": True, "deep": deep}
     how = (
@@ -76,6 +79,8 @@ def check(
         else "header and places; values were not read (--deep)"
     )
     text = [f"{facts['path']} is whole: {done.records} records, {how}"]
+    if originals:
+        text.append(f"{done.restored} originals came out of compressed values, equal to their SHA-256")
     if kinds["damaged"]:
         text.append(f"{kinds['damaged']} of its records are DICOM files that came damaged and are kept as they came")
     text += [
@@ -126,4 +131,6 @@ def _record(number: int, record: Any) -> dict[str, Any]:
         "head": record.head,
         "tail": record.tail,
         "sha256": record.sha256,
+        "original": None if record.original is None else record.original.sha256,
+        "layers": None if record.layers is None else max(map(len, record.layers)),
     }

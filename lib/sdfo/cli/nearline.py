@@ -127,9 +127,13 @@ def restore(
     rows = [(row.study, row.ordinal, row.tier, row.path, row.why, row.done) for row in found.rows]
     text: list[Any] = [Table(heads, rows, frozenset({"part"})), ""] if rows else []
     would = "would be restored" if dry_run else "restored"
-    read = "copies looked at" if lost else "copies read"
-    text.append(
-        f"{found.copies} {read}: {found.whole} whole, {found.restored} {would}, "
-        f"{found.queued} to be backed up again, {found.lost} lost"
+    bad = f"{found.restored} {would}, {found.queued} to be backed up again, {found.lost} lost"
+    whole = (
+        "nothing is lost"
+        if lost and not rows
+        else bad
+        if lost
+        else f"{found.whole} of {found.copies} copies whole, {bad}"
     )
+    text.append(whole)
     return Answer(found, text, 1 if found.lost else 0)

@@ -16,7 +16,8 @@ from sdfo.region import Plan, Region, Shown
 from sdfo.testing.heads import ROOT
 
 LITTLE, IMPLICIT, BIG = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.2"
-SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7.2"
+ULTRASOUND = "1.2.840.10008.5.1.4.1.1.3.1"
+"""Multi-frame: of a secondary capture the whole image is always the region."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class NativeImage:
 
     def _dataset(self) -> Dataset:
         ds = Dataset()
-        ds.SOPClassUID, ds.SOPInstanceUID = UID(SECONDARY_CAPTURE), UID(f"{ROOT}.9.{self.number}")
+        ds.SOPClassUID, ds.SOPInstanceUID = UID(ULTRASOUND), UID(f"{ROOT}.9.{self.number}")
         ds.StudyInstanceUID, ds.SeriesInstanceUID = UID(f"{ROOT}.9"), UID(f"{ROOT}.9.0")
         ds.StudyDate, ds.Modality, ds.PatientName = "20240102", "OT", "SYNTHETIC^IMAGE"
         ds.SamplesPerPixel = self.samples.shape[3] if self.samples.ndim == 4 else 1
