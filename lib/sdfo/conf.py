@@ -189,7 +189,7 @@ class Region(_Section):
         "CT and MR have a region, for a radiograph has no background that is safe to name",
     )
     margin_mm: float = Field(
-        10,
+        10.0,
         ge=0,
         le=100,
         description="mm around what was found that belong to the region too: skin folds, hair-thin parts, what a threshold "
@@ -209,7 +209,7 @@ class Region(_Section):
         "peak: the region is then the whole image",
     )
     table_mm: float = Field(
-        6,
+        6.0,
         ge=0,
         le=50,
         description="mm of thickness up to which a long thing apart from the patient is the table or head holder of a CT and "
