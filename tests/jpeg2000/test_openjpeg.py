@@ -53,7 +53,7 @@ def test_every_candidate_works():
 def test_what_openjpeg_refuses():
     """More levels than it has is a CodecError, and nothing of it is left behind."""
     with pytest.raises(CodecError, match="OpenJPEG"):
-        openjpeg.encode(np.zeros((1, 8, 8), np.int32), Layout(12, 40, 64, (12,)))
+        openjpeg.encode(np.zeros((1, 8, 8), np.int32), Layout(12, 40, (12,)))
 
 
 def test_nothing_leaks():
@@ -65,7 +65,7 @@ def test_nothing_leaks():
         for _ in range(times):
             codec.encode(given, region)
             with pytest.raises(CodecError):
-                openjpeg.encode(np.zeros((1, 96, 96), np.int32), Layout(12, 40, 64, (12,)))
+                openjpeg.encode(np.zeros((1, 96, 96), np.int32), Layout(12, 40, (12,)))
         return process.memory_info().rss
 
     before = work(30)
@@ -90,3 +90,20 @@ def test_two_threads_scale():
         return time.perf_counter() - begin
 
     assert min(2 * took(1) / took(2) for _ in range(3)) > 1.5
+
+
+def test_doctor_tells_of_it(monkeypatch):
+    """Which one is used, or what to install."""
+    from sdfo.cli.doctor import _openjpeg
+
+    openjpeg.library.cache_clear()
+    well = _openjpeg()
+    assert well.ok
+    assert "2.5" in well.found
+    assert openjpeg.library().path in well.found
+    monkeypatch.setattr(openjpeg, "_candidates", lambda: iter(()))
+    openjpeg.library.cache_clear()
+    ill = _openjpeg()
+    openjpeg.library.cache_clear()
+    assert not ill.ok
+    assert "apt-get install" in ill.next

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdfo.errors import CodecError
@@ -25,6 +25,7 @@ def _bands(draw):
     return Band(rows, columns, draw(st.lists(BLOCKS, min_size=rows * columns, max_size=rows * columns)))
 
 
+@settings(max_examples=50)
 @given(precincts=st.lists(st.lists(_bands(), min_size=1, max_size=3), min_size=1, max_size=3))
 def test_what_is_written_is_read(precincts):
     """Any blocks, in any layers, of any number of passes and bytes."""
@@ -51,7 +52,7 @@ def test_openjpegs_own_packets():
     """Read and written again, they are the same bytes: the outside judge of this reader and writer."""
     for size, layers in (((300, 200), (9, 13)), ((129, 257), (10, 11, 13)), ((64, 64), (13,))):
         given, levels = image(size, 12, kind="noise"), wavelet.levels_of(size)
-        coded = openjpeg.encode(given.planes(), openjpeg.Layout(13, levels, 64, layers))
+        coded = openjpeg.encode(given.planes(), openjpeg.Layout(13, levels, layers))
         part = codestream.tile_part(coded, codestream.read(coded).end)
         precincts = [
             [Band.empty(-(-band.rows // 64), -(-band.columns // 64)) for band in bands]

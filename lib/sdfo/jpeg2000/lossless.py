@@ -9,11 +9,17 @@ import imagecodecs
 import numpy as np
 
 from sdfo.errors import CodecError
-from sdfo.jpeg2000 import codestream, wavelet
+from sdfo.jpeg2000 import codestream, openjpeg, wavelet
 from sdfo.jpeg2000.codecs import Encoded
 from sdfo.jpeg2000.codestream import Declared, Header
 from sdfo.jpeg2000.image import DEEPEST, Image, Mask, Planes
+from sdfo.jpeg2000.openjpeg import Layout
 from sdfo.jpeg2000.wavelet import Rectangle
+
+SHALLOW = 4
+"""Bits of a sample up to which OpenJPEG may reserve too little for noise: it refuses then, or loses some without a word."""
+DECLARED = 12
+"""What it is told instead; the header is written anew."""
 
 
 class J2k:
@@ -24,6 +30,8 @@ class J2k:
 
     def encode(self, image: Image, region: Mask | None = None) -> Encoded:
         image.check()
+        if image.precision <= SHALLOW:
+            return Encoded(_shallow(image))
         try:
             coded = imagecodecs.jpeg2k_encode(
                 image.stored(),
@@ -37,6 +45,15 @@ class J2k:
         except imagecodecs.Jpeg2kError as error:
             raise CodecError("OpenJPEG cannot encode an image") from error
         return Encoded(bytes(coded))
+
+
+def _shallow(image: Image) -> bytes:
+    levels = wavelet.levels_of(image.size)
+    planes = wavelet.decorrelate(image.planes()) if image.rgb else image.planes()
+    coded = openjpeg.encode(planes, Layout(DECLARED, levels, (DECLARED,)))
+    header = codestream.read(coded)
+    told = Declared(image.precision, image.signed, image.rgb)
+    return codestream.declare(header, told) + coded[header.end :]
 
 
 class Htj2k:

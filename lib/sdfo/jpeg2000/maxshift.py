@@ -14,15 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdfo.jpeg2000.image import Mask, Planes
+from sdfo.jpeg2000.openjpeg import BLOCK
 from sdfo.jpeg2000.wavelet import Rectangle, resolutions
 
 MOST_PLANES = 25
 """Bit-planes that OpenJPEG codes in 32-bit integers; with one more, it and FFmpeg decode wrong pixels without an error."""
-BLOCK = 64
-"""Rows and columns of a code-block."""
 FEW = 0.02
 """Of the coefficients that the region needs, as many of the background may be lifted with them: that saves bit-planes."""
-MOSTLY = 0.5
+MOSTLY = 0.55
 """Share of a code-block that the region needs, from which on all of it is lifted."""
 
 Choice = NDArray[np.bool_]

@@ -31,6 +31,8 @@ WHEELS = ("imagecodecs", "pillow")
 """Packages that bring the library, the first one first: imagecodecs decodes with its own."""
 J2K, GRAY, UNSPECIFIED = 0, 2, 0
 """OPJ_CODEC_J2K, OPJ_CLRSPC_GRAY, OPJ_CLRSPC_UNSPECIFIED of openjpeg.h."""
+BLOCK = 64
+"""Rows and columns of a code-block."""
 STEPS = 16
 """OpenJPEG's fixed allocation counts sixteenths of the precision."""
 
@@ -42,11 +44,10 @@ _patching = threading.Lock()
 @dataclass(frozen=True, slots=True)
 class Layout:
     """`precision`: bits of the largest coefficient. `layers`: how many of the highest bit-planes each layer completes, the
-    last one all of them. `block`: rows of a code-block, and columns."""
+    last one all of them."""
 
     precision: int
     levels: int
-    block: int
     layers: tuple[int, ...]
 
 
@@ -119,7 +120,7 @@ def _parameters(binding: Any, layout: Layout, allocation: Any) -> Any:
     parameters.cp_fixed_alloc = 1
     parameters.cp_matrice = ctypes.addressof(allocation)
     parameters.numresolution = layout.levels + 1
-    parameters.cblockw_init = parameters.cblockh_init = layout.block
+    parameters.cblockw_init = parameters.cblockh_init = BLOCK
     parameters.tcp_mct = 0
     return parameters
 
@@ -196,7 +197,7 @@ def _load(path: str) -> Library:
 def _works(found: Library) -> bool:
     """Whether a small image of 20 bits comes out as a codestream of two layers: structures lie as glymur has them."""
     planes = np.arange(-32, 32, dtype=np.int32).reshape(1, 8, 8) << 13
-    header = codestream.read(_encode(found.binding, planes, Layout(20, 1, 64, (10, 20))))
+    header = codestream.read(_encode(found.binding, planes, Layout(20, 1, (10, 20))))
     return header.coding.layers == 2 and header.size.components == ((20, True),) and header.size.rows == 8
 
 

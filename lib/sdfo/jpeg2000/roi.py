@@ -38,7 +38,7 @@ class J2kRoi:
         lifted = maxshift.lift(wavelet.forward(planes, levels), wavelet.needed(region, levels), levels)
         if lifted is None:
             return _whole(image)
-        layout = openjpeg.Layout(lifted.planes, levels, maxshift.BLOCK, _layers(lifted))
+        layout = openjpeg.Layout(lifted.planes, levels, _layers(lifted))
         coded = openjpeg.encode(wavelet.inverse(lifted.coefficients, levels), layout)
         told = Declared(image.precision, image.signed, image.rgb, lifted.shift)
         done = layering.region_first(coded, lifted, told)
