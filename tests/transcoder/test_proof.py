@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from sdfo.jpeg2000.codecs import CODECS
 from sdfo.model import Form
-from sdfo.sdicom.restoring import Way
+from sdfo.sdicom.restoring import Way, encapsulate
 from sdfo.testing.natives import BIG, LITTLE, NativeImage, noise
 from sdfo.testing.sabotage import BROKEN
-from sdfo.transcoder import Recipe, images
+from sdfo.transcoder import Recipe, compressing, images
 
 GREY = (1, 24, 20)
 BIG_ENDIAN = NativeImage(noise(GREY, 16, False), 16, syntax=BIG).file()
@@ -68,6 +70,18 @@ def test_a_codec_that_breaks_its_promise(bench, monkeypatch, name):
     with bench.transcoded({"a": data}, Recipe(name, judged=0)) as (done, part):
         assert done.kept == ((reason, 1),)
         assert part.value(part.records[0]) == data
+
+
+def test_a_stored_object_that_is_not_whole(bench, monkeypatch):
+    """Is refused without the second decoder too, though the original would come back out of it."""
+
+    def cut(*given):
+        whole = encapsulate(*given)
+        return replace(whole, data=whole.data[:-1])
+
+    monkeypatch.setattr(compressing, "encapsulate", cut)
+    with bench.transcoded({"a": PLAIN}, Recipe("j2k", judged=0)) as (done, _):
+        assert done.kept == (("proof failed: the stored object is not whole", 1),)
 
 
 def test_the_share_that_is_judged():
