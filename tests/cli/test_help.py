@@ -14,6 +14,7 @@ COMMANDS = [
     "publish",
     "backup",
     "restore",
+    "derive",
     "report",
     "backfill",
     "find",

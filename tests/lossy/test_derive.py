@@ -282,3 +282,20 @@ def test_write_and_read_by_pydicom(made: Made) -> None:
     shown: Any = dcmread(BytesIO(told.data)).pixel_array
     assert shown.shape == before.pixel_array.shape
     assert shown[64, 64] == before.pixel_array[64, 64]
+
+
+def test_nothing_to_lose(ct, written, policy: Policy) -> None:
+    """A background that the first layer has as it is makes no lossy object: it would say 01 of what lost nothing."""
+    ds = ct()
+    flat = ds.pixel_array.copy()
+    flat[flat < -500] = 0
+    ds.PixelData = flat.tobytes()
+    found = derive(written(ds), replace(policy, find=_body_of_flat))
+    assert isinstance(found, Refused)
+    assert found.reason.startswith("nothing is lost") or found.reason == "no lossy layer lies under the ceiling"
+
+
+def _body_of_flat(shown: Any, plan: conf.Region) -> Any:
+    from sdfo.region import Region
+
+    return Region.of(shown.samples != 0, "test", "all that is not flat")

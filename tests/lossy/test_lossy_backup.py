@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +12,12 @@ import pytest
 from pydicom import Dataset, dcmread
 
 from sdfo.client import Archive as Client
-from sdfo.errors import NotFound, OnlyCopy
+from sdfo.errors import NotFound, OnlyCopy, UsageError
 from sdfo.lossy import LossyImage, Policy, copy_path, derive_part, derived_path
 from sdfo.model import Tier
 from sdfo.nightly.gc import gc
+from sdfo.nightly.local import LocalEngine
+from sdfo.nightly.lossy import derive as derive_again
 from sdfo.sdicom import Part
 from sdfo.testing.archive import Archive, new_archive
 
@@ -94,14 +97,21 @@ def test_reading(exam: Archive, tmp_path: Path) -> None:
     assert dcmread(tmp_path / "one.dcm").SourceImageSequence[0].ReferencedSOPInstanceUID == original.SOPInstanceUID
     assert client.get(study(exam), tmp_path / "plain").files == 4
     assert (tmp_path / "plain" / study(exam) / "I1.dcm").read_bytes() == (exam.san / "exam" / "I1.dcm").read_bytes()
-    done = exam.sdfo("get", study(exam), "--lossy", "--to", str(tmp_path / "lossy"))
-    assert done.returncode == 0, done.stderr
+    assert client.get_lossy(study(exam), tmp_path / "lossy").files == 2
     assert sorted(p.name for p in (tmp_path / "lossy" / study(exam)).iterdir()) == ["I1.dcm", "I2.dcm"]
     assert (tmp_path / "lossy" / study(exam) / "I1.dcm").read_bytes() == data
-    refused = exam.sdfo(
-        "get", str(dcmread(exam.san / "exam" / "scout.dcm").SOPInstanceUID), "--lossy", "--to", str(tmp_path)
-    )
-    assert (refused.returncode, "NotFound" in refused.stdout) == (1, True)
+    with pytest.raises(NotFound):
+        client.get_lossy(str(dcmread(exam.san / "exam" / "scout.dcm").SOPInstanceUID), tmp_path)
+
+
+@pytest.mark.long
+def test_the_commands(exam: Archive, tmp_path: Path) -> None:
+    """`derive` and `get --lossy`, as a person types them; two objects of one file cannot be asked for at once."""
+    exam.backup()
+    done = exam.sdfo("derive", study(exam), SDFO__LOSSY__MODALITIES='["CT"]')
+    assert (done.returncode, json.loads(done.stdout)["derived"]) == (0, 2), done.stderr
+    done = exam.sdfo("get", study(exam), "--lossy", "--to", str(tmp_path / "lossy"))
+    assert (done.returncode, json.loads(done.stdout)["files"]) == (0, 2), done.stderr
     assert exam.sdfo("get", "1.2", "--lossy", "--as-stored", "--to", str(tmp_path)).returncode == 2
 
 
@@ -207,3 +217,20 @@ def test_what_fails_costs_no_backup(exam: Archive, monkeypatch: pytest.MonkeyPat
     assert done.lossy is not None
     assert sum(done.lossy.failed.values()) == 1
     assert derived(exam) == []
+
+
+def test_derive_again(exam: Archive) -> None:
+    """Of copies made before anybody allowed it, or whose objects were lost: by UID or all; refused while it is off."""
+    exam.backup()
+    engine = LocalEngine(0)
+    with pytest.raises(UsageError):
+        derive_again(exam.place("d0"), engine, None)
+    assert derive_again(exam.place("d1", **ON), engine, study(exam)).derived == 2
+    (path,) = derived(exam)
+    before = exam.place().nearline.read_all(path)
+    (exam.folder / "nearline" / path).unlink()
+    assert derive_again(exam.place("d2", **ON), engine, None).derived == 2
+    assert exam.place().nearline.read_all(path) == before
+    with pytest.raises(NotFound):
+        derive_again(exam.place("d3", **ON), engine, "1.2.3.4")
+    assert [row.run for row in exam.place().catalog.runs()] == ["r1"]

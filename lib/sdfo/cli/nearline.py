@@ -24,6 +24,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be 
 def register(app: typer.Typer) -> None:
     app.command(rich_help_panel=PANEL)(backup)
     app.command(rich_help_panel="Care")(restore)
+    app.command(rich_help_panel="Care")(derive)
 
 
 def backup(
@@ -84,6 +85,25 @@ def _looked(place: Place, any_time: bool) -> Answer:
         _ = place.nearline  # it is mounted, and answers
     waits = f"{figures.many(queue.parts, 'part')}, {figures.size(queue.bytes)} wait"
     return Answer(asdict(queue), [f"{waits}, the oldest since {moment(queue.oldest)}; {queue.aside} set aside"])
+
+
+def derive(
+    ctx: typer.Context,
+    uid: Annotated[str | None, typer.Argument(metavar="UID", help="Of a study, a series or an instance.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Of everything that has a near-line copy.")] = False,
+    run: Annotated[str | None, typer.Option(metavar="ID", help="The run's id; made of the time if not given.")] = None,
+    engine: Engine = None,
+) -> Answer:
+    """Make the lossy second objects of exams again, where the settings allow any. The backup makes them by itself."""
+    from sdfo.nightly.engines import open_engine
+    from sdfo.nightly.lossy import derive as step
+
+    if (uid is None) is not every:
+        raise UsageError("give a UID, or --all", next_command="sdfo derive --help")
+    place = given(ctx).place(run or f"derive-{default_run(given(ctx).settings())}")
+    with closing(open_engine(engine or place.settings.engine, place.settings)) as opened:
+        found = step(place, opened, uid)
+    return Answer({"step": "derive", "run": place.run} | asdict(found), _lossy(found), 1 if found.failed else 0)
 
 
 def restore(

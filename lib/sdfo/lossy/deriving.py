@@ -99,6 +99,8 @@ def _derived(original: bytes, ds: Dataset, policy: Policy) -> Derived:
     for number, frame in enumerate(image.frames()):
         regions.append(protected(ds, frame, number, policy.region, policy.find))
         cuts.append(compressed(frame, regions[-1], limits, codec))
+    if all(each.quality.largest == 0 for each in cuts):
+        raise Unfit("nothing is lost under the ceiling: the lossless copy is as good and as small")
     bits = image.says.length * 8 // image.says.allocated * image.says.stored
     ratio = bits / (8 * sum(len(each.codestream) for each in cuts))
     digest = sha256(b"".join(each.codestream for each in cuts)).digest()

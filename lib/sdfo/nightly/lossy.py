@@ -8,11 +8,13 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
-from sdfo.errors import EngineError
+from sdfo.catalog import PartRow
+from sdfo.catalog.waiting import BACKUP
+from sdfo.errors import EngineError, NotFound, UsageError
 from sdfo.lossy import LossyImage
 from sdfo.model import Tier
 from sdfo.nightly.batches import name_of
@@ -21,6 +23,11 @@ from sdfo.nightly.engines import Engine, derive_all, verify_all
 from sdfo.nightly.job import Job
 from sdfo.nightly.place import Place
 from sdfo.nightly.putting import put, set_away
+from sdfo.nightly.turn import turn
+
+DERIVE = "derive"
+BATCH = 200
+"""Parts in one engine job, where they are not those of a backup's batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,35 @@ class LossyReport:
     failed: dict[str, int] = field(default_factory=dict)
 
 
+def derive(place: Place, engine: Engine, uid: str | None) -> LossyReport:
+    """Make the lossy objects of the studies that a UID is of anew, or (None) those of all near-line copies.
+
+    `UsageError` where the settings want none, `NotFound` for a UID of nothing that is archived.
+    """
+    step = LossyStep(place, engine)
+    if not step.on:
+        raise UsageError("no modality may have lossy objects", next_command="set lossy.modalities: docs/lossy.md")
+    place.catalog.start_run(place.run, engine.ran.partition(" ")[0])
+    with turn(place, DERIVE, lease=BACKUP) as mine:
+        step.each(_parts(place, uid))
+        mine.report = found = step.report()
+    place.catalog.release(mine.lease)
+    return found
+
+
+def _parts(place: Place, uid: str | None) -> Iterator[PartRow]:
+    if uid is not None:
+        studies = sorted({location.study for location in place.catalog.locate(uid) if location.tier is not Tier.SAN})
+        if not studies:
+            raise NotFound(f"nothing that is archived answers to UID {uid}", next_command=f"sdfo locate {uid}")
+        yield from (part for study in studies for part in place.catalog.parts(study))
+        return
+    page = place.catalog.page_of_copies(Tier.NEARLINE)
+    while page:
+        yield from (part for part, _ in page)
+        page = place.catalog.page_of_copies(Tier.NEARLINE, after=page[-1][0].id)
+
+
 class LossyStep:
     """Collects what became of each batch."""
 
@@ -48,6 +84,18 @@ class LossyStep:
     @property
     def on(self) -> bool:
         return bool(self.place.settings.lossy.modalities)
+
+    def each(self, parts: Iterable[PartRow]) -> None:
+        """Published parts, whether or not they have lossy objects already; those without a near-line copy are left out."""
+        job, catalog = replace(self.place.job, nearline=self.place.nearline_id), self.place.catalog
+        known = ((part, {copy.tier: copy for copy in catalog.copies(part.id)}) for part in parts)
+        wanted = [
+            (part.id, part.study, part.check, copies[Tier.HDFS].path)
+            for part, copies in known
+            if Tier.NEARLINE in copies and Tier.HDFS in copies
+        ]
+        for at in range(0, len(wanted), BATCH):
+            self.batch(job, wanted[at : at + BATCH])
 
     def batch(self, job: Job, parts: Iterable[tuple[int, str, str, str]]) -> None:
         """`parts` by id, study, check and path on HDFS; each has a verified near-line copy in the catalog."""
