@@ -6,12 +6,13 @@ import hashlib
 
 import pytest
 
+from sdfo import spool
 from sdfo.errors import RecordMismatch, SdicomError, Unavailable
 from sdfo.model import Form, Kind
 from sdfo.sdicom import Apart, Part, apart_name, plan, write
 from sdfo.testing.exams import Series
 from sdfo.testing.natives import BIG, NativeImage, noise
-from sdfo.transcoder import Recipe, restore, spool, transcode
+from sdfo.transcoder import Recipe, restore, transcode
 
 NOTE, LARGE = b"a note", b"a multi-frame above the limit"
 ODD = NativeImage(noise((1, 3, 5), 8, False), 8, allocated=8)

@@ -18,10 +18,11 @@ from sdfo import crashpoints
 from sdfo.ahead import ahead
 from sdfo.converter import assign
 from sdfo.converter.describe import Problem
-from sdfo.converter.spool import Spool
+from sdfo.converter.waiting_heads import WaitingHeads
 from sdfo.errors import Changed, EngineError, OutOfRange, SanError
 from sdfo.model import Description, ExamOutcome, ExamTask, Fate, FileOutcome, FileStamp, Form, PartOutcome
 from sdfo.sdicom import Apart, Plan, Record, apart_name, escape_name, in_order, part_name, plan, write
+from sdfo.spool import Spool
 from sdfo.stores import CHUNK, Store, anew
 from sdfo.tiers.san import San, SanFile
 
@@ -57,7 +58,8 @@ def merge(task: ExamTask, described: Iterable[Description | Problem], desk: Desk
     """
     began = time.monotonic()
     with Spool() as spool:
-        kept = [d if isinstance(d, Problem) else spool.keep(d) for d in described]
+        heads = WaitingHeads(spool)
+        kept = [d if isinstance(d, Problem) else heads.keep(d) for d in described]
         _complete(task, kept)
         crashpoints.passing("convert.described")
         problems = {d.stamp.name: d for d in kept if isinstance(d, Problem)}
@@ -65,7 +67,7 @@ def merge(task: ExamTask, described: Iterable[Description | Problem], desk: Desk
             if any(problem.fate is Fate.CHANGED for problem in problems.values()):
                 outcome = _unsettled(task, problems)
             else:
-                outcome = _Merge(task, desk, spool).of(kept)
+                outcome = _Merge(task, desk, heads).of(kept)
         except _Moved as error:
             outcome = _unsettled(task, problems | {error.problem.stamp.name: error.problem})
     return replace(outcome, seconds=time.monotonic() - began)
@@ -91,8 +93,8 @@ def _unarchived(stamp: FileStamp, ordinal: int, problem: Problem | None) -> File
 
 
 class _Merge:
-    def __init__(self, task: ExamTask, desk: Desk, spool: Spool) -> None:
-        self.task, self.desk, self.spool = task, desk, spool
+    def __init__(self, task: ExamTask, desk: Desk, heads: WaitingHeads) -> None:
+        self.task, self.desk, self.heads = task, desk, heads
         self.known = frozenset(task.known)
         self.ordinals = {stamp.name: n for n, stamp in enumerate(task.files)}
 
@@ -142,7 +144,7 @@ class _Merge:
         That these are the bytes of the file that was described is seen by the verifier, which compares the head block
         with the values.
         """
-        head = self.spool.head(d)
+        head = self.heads.of(d)
         if head is not None:
             return head
         with self._reading(d) as file:

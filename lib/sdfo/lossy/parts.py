@@ -21,8 +21,8 @@ from sdfo.lossy.policy import refusal
 from sdfo.lossy.rules import Around
 from sdfo.model import Extent, Kind, Tier
 from sdfo.sdicom import Part, Plan, Record, described, plan, write
+from sdfo.spool import Spool
 from sdfo.stores import Store, anew
-from sdfo.transcoder.spool import Spool
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from sdfo.ahead import ahead
 from sdfo.errors import RecordMismatch
 from sdfo.model import Extent, Form, Kind, is_uid
 from sdfo.sdicom import Apart, Part, Plan, Record, part_name, plan, write
+from sdfo.spool import Spool
 from sdfo.stores import CHUNK, Store, anew
 from sdfo.transcoder.compressing import Made
 from sdfo.transcoder.copying import passing
 from sdfo.transcoder.recipe import Transcoded, Treated
-from sdfo.transcoder.spool import Spool
 
 Make = Callable[[tuple[Record, bytes]], Made]
 """What becomes of a record with its value. For several threads."""

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sdfo.converter.describe import SHUFFLE_MOST
-from sdfo.converter.spool import Spool
+from sdfo.converter.waiting_heads import WaitingHeads
 from sdfo.errors import Unavailable
 from sdfo.model import Description, FileStamp, Kind
+from sdfo.spool import Spool
 
 
 def _described(name: bytes, head: bytes | None) -> Description:
@@ -23,15 +24,17 @@ def _described(name: bytes, head: bytes | None) -> Description:
 @given(st.dictionaries(st.binary(min_size=1, max_size=5), st.none() | st.binary(max_size=300), max_size=8))
 def test_what_was_kept_comes_back_in_any_order(heads) -> None:
     with Spool() as spool:
-        kept = [spool.keep(_described(name, head)) for name, head in heads.items()]
+        waiting = WaitingHeads(spool)
+        kept = [waiting.keep(_described(name, head)) for name, head in heads.items()]
         assert all(d.head is None for d in kept)
-        assert {d.stamp.name: spool.head(d) for d in reversed(kept)} == heads
+        assert {d.stamp.name: waiting.of(d) for d in reversed(kept)} == heads
 
 
 def test_the_longest_head_comes_back() -> None:
     with Spool() as spool:
+        waiting = WaitingHeads(spool)
         for head in (b"", bytes(SHUFFLE_MOST), os.urandom(SHUFFLE_MOST)):
-            assert spool.head(spool.keep(_described(b"a", head))) == head
+            assert waiting.of(waiting.keep(_described(b"a", head))) == head
 
 
 def test_a_full_disk_is_said(limited) -> None:
@@ -39,9 +42,10 @@ def test_a_full_disk_is_said(limited) -> None:
     heads = {b"%d" % n: os.urandom(SHUFFLE_MOST) for n in range(20)}
     kept = list[Description]()
     with Spool() as spool:
+        waiting = WaitingHeads(spool)
         with limited(10 * SHUFFLE_MOST), pytest.raises(Unavailable, match="TMPDIR"):
-            kept.extend(spool.keep(_described(name, head)) for name, head in heads.items())
-        assert [spool.head(d) for d in kept] == [heads[d.stamp.name] for d in kept]
+            kept.extend(waiting.keep(_described(name, head)) for name, head in heads.items())
+        assert [waiting.of(d) for d in kept] == [heads[d.stamp.name] for d in kept]
 
 
 def test_no_room_at_all_is_said(monkeypatch, tmp_path) -> None:
@@ -54,5 +58,6 @@ def test_nothing_is_left_on_the_disk(monkeypatch, tmp_path) -> None:
     """The file has no name, so that a killed process leaves none."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with Spool() as spool:
-        spool.keep(_described(b"a", b"head"))
+        waiting = WaitingHeads(spool)
+        waiting.keep(_described(b"a", b"head"))
         assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,5 @@
-"""Encoded values on local disk: an S-DICOM file's header tells every length, so none can be written before all are known."""
+"""What must wait on local disk: an S-DICOM file's header tells every head and length, so no value can be written before all
+are known."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ class Spool:
 
     def __enter__(self) -> Self:
         with _told():
-            self._file = tempfile.TemporaryFile(prefix="sdfo-values-", buffering=0)
+            self._file = tempfile.TemporaryFile(prefix="sdfo-", buffering=0)
         return self
 
     def __exit__(
@@ -55,4 +56,4 @@ def _told() -> Iterator[None]:
         yield
     except OSError as error:
         reason = os.strerror(error.errno or 0)
-        raise Unavailable(f"this machine cannot keep encoded images: {reason}; TMPDIR says where") from error
+        raise Unavailable(f"this machine cannot keep what waits to be written: {reason}; TMPDIR says where") from error
