@@ -39,7 +39,7 @@ def test_there_and_back(bench, codec, form):
         first, size = part.check_digest, part.size
         data = bench.store.read_all(part.path)
         done = transcode(part, bench.store, "attempts/r1", Recipe(codec, form))
-    assert (done.records, done.form, sum(count for _, count in done.kept)) == (len(FILES), form, 2)
+    assert (done.records, done.form, done.kept) == (len(FILES), form, (("not DICOM", 2),))
     with Part.open(bench.store, done.attempt) as made:
         report = made.check(deep=True, threads=2, originals=True)
         assert (report.restored, made.check_digest) == (done.compressed, done.check) == (6, done.check)
