@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import time
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -23,19 +24,26 @@ from sdfo.nightly.local import LocalEngine
 from sdfo.nightly.place import init
 from sdfo.nightly.restore import restore
 from sdfo.nightly.scan import scan
-from sdfo.testing.archive import Archive, fill
+from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.testing.exams import make_exam
 
 ZONE = ZoneInfo("Europe/Berlin")
 APART = {"hdfs": {"root": "hdfs", "max_record_mib": 1}}
 
 
-@pytest.fixture
-def waiting(archive: Archive) -> Archive:
-    """Three exams are published and wait."""
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    archive = new_archive(tmp_path_factory.mktemp("published"))
     fill(archive.san, range(3), 16)
     assert archive.night().good
+    archive.place().catalog.close()
     return archive
+
+
+@pytest.fixture
+def waiting(published: Archive, tmp_path: Path) -> Archive:
+    """Three exams are published and wait, in an archive of the test's own."""
+    return Archive(Path(shutil.copytree(published.folder, tmp_path / "archive", symlinks=True)))
 
 
 def hours(start: timedelta, end: timedelta) -> dict[str, Any]:
