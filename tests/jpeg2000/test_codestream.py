@@ -138,6 +138,25 @@ def test_a_cut_file_is_refused(data):
             decode(data + more)
 
 
+@given(seed=st.integers(0, 1 << 30), flips=st.integers(1, 3), number=st.integers(0, 2))
+def test_changed_bytes_do_not_harm_the_decoders(seed, flips, number):
+    """An image, or a CodecError: no crash and no other exception. Subsampled components are one."""
+    random, changed = np.random.default_rng(seed), bytearray((FULL.codestream, *OTHERS)[number])
+    for _ in range(flips):
+        changed[random.integers(0, 200 if seed % 2 else len(changed))] = random.integers(0, 256)
+    for decoder in (decode, judge):
+        with suppress(CodecError):
+            decoder(bytes(changed))
+
+
+def test_subsampled_components():
+    """Refused, whatever the library calls it."""
+    changed = bytearray(OTHERS[0])
+    changed[46] = 2  # YRsiz of the second component
+    with pytest.raises(CodecError):
+        decode(bytes(changed))
+
+
 def test_lengths_of_packets():
     """Of one byte or five; in as many PLT as it takes."""
     packets = [bytes(length) for length in (1, 127, 128, 16383, 16384, 2097152)] + [b"\0"] * 70000

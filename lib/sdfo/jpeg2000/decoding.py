@@ -28,7 +28,7 @@ def decode(codestream: bytes) -> Image:
     said = _said(codestream)
     try:
         samples = imagecodecs.jpeg2k_decode(codestream)
-    except (imagecodecs.Jpeg2kError, ValueError) as error:
+    except (imagecodecs.Jpeg2kError, ValueError, NotImplementedError, MemoryError) as error:
         raise CodecError("OpenJPEG cannot decode a codestream") from error
     return _as_said(said, samples)
 
@@ -42,7 +42,7 @@ def judge(codestream: bytes) -> Image:
         frames = context.decode(av.Packet(codestream)) or context.decode(None)
         frame, wide = frames[0], JUSTIFIED[frames[0].format.name]
         plain = frame.to_ndarray().astype(np.int32) >> (wide - precision)
-    except (av.error.FFmpegError, ValueError, LookupError) as error:
+    except (av.error.FFmpegError, ValueError, LookupError, MemoryError) as error:
         raise CodecError("FFmpeg cannot decode a codestream") from error
     return _as_said(said, plain - (1 << precision - 1) if signed else plain)
 
