@@ -51,7 +51,7 @@ COMPRESSED_ROWS = (
         for region in ("body", "circle of 20 mm")
     ),
     "cutting a codestream at its first layer",
-    *(f"an exam compressed (CT, {codec})" for codec in ("j2k", "htj2k", "j2k-roi")),
+    *(f"an exam compressed (MR, {codec})" for codec in ("j2k", "htj2k", "j2k-roi")),
     *(f"{what} ({exam})" for what in ("an exam on near-line", "preview of an image") for exam in ("CT", "MR")),
 )
 ON_HADOOP = ("namenode", "hdfs", "images", "clients")
