@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Self
 
 from sdfo.errors import FormatError, NotFound, OutOfRange, SdicomError, StoreError
 from sdfo.model import Location
-from sdfo.reader import Reader
-from sdfo.sdicom import Part, Record, escape_name
+from sdfo.reader import Reader, record_of
+from sdfo.sdicom import Part, Record
 
 if TYPE_CHECKING:
     from sdfo.jpeg2000 import Image
@@ -85,8 +85,8 @@ class Compressed:
                 continue
             try:
                 part = self._opened(location)
-                record = part.by_name(escape_name(location.name))
-            except (StoreError, FormatError, NotFound) as error:
+                record = record_of(part, location)
+            except (StoreError, FormatError) as error:
                 self._reader.fault(location, error)
                 continue
             if record.original is not None:

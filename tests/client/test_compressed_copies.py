@@ -211,6 +211,38 @@ def test_a_preview_reads_the_first_layers_alone(archive, client, backed_up, monk
         assert read[-2:] == [first.fetched, last.fetched]
 
 
+@pytest.fixture
+def swapped(archive):
+    """Two exams whose files have the same names; each lies where the other's near-line copy should. HDFS has both."""
+    series = Series("CT", 1, 64), Series("CT", 2, 64)
+    for each in series:
+        (archive.san / str(each.seed)).mkdir()
+        (archive.san / str(each.seed) / "IM0").write_bytes(next(each.images(1)))
+    assert archive.night().good
+    halves = {"methods": {"CT": HALVES.methods["OT"]}}
+    assert archive.backup(**_near("codestream") | {"region": halves}).parts == 2
+    one, other = (archive.folder / "nearline" / path for path in archive.near())
+    first, second = one.read_bytes(), other.read_bytes()
+    one.write_bytes(second)
+    other.write_bytes(first)
+    return series
+
+
+def test_swapped_near_line_copies_give_no_other_patients_image(archive, client, swapped, tmp_path):
+    """Whole files both, under each other's names: no preview, no stored object and no head comes out of them; they are marked."""
+    for series in swapped:
+        original = next(series.images(1))
+        with pytest.raises(NotFound):
+            client.preview(series.sop_uid(1))
+        client.get(series.sop_uid(1), tmp_path, as_stored=True)
+        assert (tmp_path / series.study_uid / "IM0").read_bytes() == original
+        near = [copy for copy in client.locator.files(series.sop_uid(1))[0] if copy.tier is Tier.NEARLINE]
+        with pytest.raises(NotFound):
+            client.reader.head(near)
+        (part_id,) = [part.id for part in client.catalog.parts(series.study_uid)]
+        assert {copy.tier: copy.state for copy in client.catalog.copies(part_id)}["nearline"] == "damaged"
+
+
 def test_a_preview_needs_layers(archive, client, backed_up):
     """Of a copy without them there is none, and the error says so; nor of a frame or a layer that is not there."""
     backed_up(codec="j2k")
