@@ -192,7 +192,7 @@ def test_get_as_stored(archive, backed_up, tmp_path, form):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_preview_reads_the_first_layers_alone(archive, client, backed_up, monkeypatch, form):
-    """The region is exact in it; the bytes fetched are those of the layer; all layers are the image."""
+    """The region is exact in it; the bytes fetched are those of the layer. All layers are the image, out of the proven value."""
     backed_up(form)
     read = list[int]()
     monkeypatch.setattr(
@@ -207,8 +207,26 @@ def test_a_preview_reads_the_first_layers_alone(archive, client, backed_up, monk
         assert not np.array_equal(first.image.samples, LOOP.samples[frame])
         assert np.array_equal(last.image.samples, LOOP.samples[frame])
         assert (first.final, last.final, first.of, first.layers, last.layers) == (False, True, last.of, 1, last.of)
-        assert first.fetched < last.fetched == last.whole == first.whole
-        assert read[-2:] == [first.fetched, last.fetched]
+        assert first.fetched < first.whole == last.whole < last.fetched
+        assert read == [first.fetched]
+        read.clear()
+
+
+def test_a_damaged_copy_is_no_final_preview(archive, client, backed_up):
+    """Who asks for all layers gets the image or none; nothing else would tell of a byte that changed in a packet."""
+    backed_up()
+    (path,) = {copy.path for copy in client.locate(LOOP_UID) if copy.tier is Tier.NEARLINE}
+    near = archive.folder / "nearline" / path
+    with Part.open(client.reader.nearline, path) as part:
+        (record,) = part.records
+        at = part.extent(record).offset + record.frames[0][0].end - 40
+    data = bytearray(near.read_bytes())
+    data[at] ^= 1
+    near.write_bytes(bytes(data))
+    assert not client.preview(LOOP_UID).final
+    with pytest.raises(NotFound):
+        client.preview(LOOP_UID, 99)
+    assert [fault.tier for fault in client.faults] == [Tier.NEARLINE]
 
 
 @pytest.fixture
