@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Self
 
 from sdfo.errors import FormatError, NotFound, OutOfRange, SdicomError, StoreError
 from sdfo.model import Location
-from sdfo.reader import Reader
-from sdfo.sdicom import Part, Record, escape_name
+from sdfo.reader import Reader, record_of
+from sdfo.sdicom import Part, Record
 
 if TYPE_CHECKING:
     from sdfo.jpeg2000 import Image
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class Preview:
     """An image of the first `layers` of `of`. `final`: of all of them, so every sample is the original's.
 
-    `fetched` bytes of the frame's `whole` were read. Unlike a file they were compared with no SHA-256, which needs them all.
+    `fetched` bytes were read; the frame has `whole`. Before it is `final` they were compared with no SHA-256, which needs all
+    of the file: a byte that changed on the disk may show. The final image comes out of the value, read whole and proven.
     """
 
     image: Image
@@ -85,8 +86,8 @@ class Compressed:
                 continue
             try:
                 part = self._opened(location)
-                record = part.by_name(escape_name(location.name))
-            except (StoreError, FormatError, NotFound) as error:
+                record = record_of(part, location)
+            except (StoreError, FormatError) as error:
                 self._reader.fault(location, error)
                 continue
             if record.original is not None:
@@ -106,13 +107,16 @@ class Compressed:
 
 
 def _preview(part: Part, record: Record, layers: int, frame: int) -> Preview:
-    """Of one fragment a frame, as the transcoder writes them, the first bytes alone are read."""
+    """Of one fragment a frame, as the transcoder writes them, the first bytes alone are read; the value if all are wanted."""
     from sdfo.jpeg2000 import cut, decode  # who wants files alone needs no decoder
 
     ends, fragments = (record.layers or ())[frame], (record.frames or ())[frame]
     if not ends or len(fragments) != 1:
         raise SdicomError("a layered frame is not in one piece", path=part.path)
-    count = min(layers, len(ends))
-    data = part.range(record, fragments[0].offset, ends[count - 1])
-    image = decode(cut(data, ends, count))
-    return Preview(image, frame, count, len(ends), len(data), fragments[0].length)
+    place, count = fragments[0], min(layers, len(ends))
+    if count < len(ends):
+        data = part.range(record, place.offset, ends[count - 1])
+        image, fetched = decode(cut(data, ends, count)), len(data)
+    else:
+        image, fetched = decode(part.value(record)[place.offset : place.end]), record.length
+    return Preview(image, frame, count, len(ends), fetched, place.length)

@@ -193,6 +193,8 @@ class ExamOutcome:
 
 _UID = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+")
 
+_CODE = re.compile(r"[A-Z0-9]{2,6}")
+
 
 def is_uid(text: str | None) -> bool:
     """Whether `text` is a UID: digits and dots, components without leading zeros, at most 64 characters.
@@ -200,6 +202,11 @@ def is_uid(text: str | None) -> bool:
     DICOM PS3.5 section 9.1.
     """
     return text is not None and len(text) <= 64 and _UID.fullmatch(text) is not None
+
+
+def modality_text(modality: str) -> str:
+    """A Modality (0008,0060) as a reason may quote it: a short code (PS3.3 section C.7.3.1.1.1); else anything could stand there."""
+    return modality if _CODE.fullmatch(modality) else "unknown" if not modality else "that is no code"
 
 
 def path_part(uid: str) -> str:

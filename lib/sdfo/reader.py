@@ -108,7 +108,7 @@ class Reader:
     def _by_index(self, place: _Place, files: Sequence[Location]) -> Iterator[tuple[str, bytes]]:
         """The same out of a copy whose own index says where they lie, and proves them."""
         with self.part(files[0]) as part:
-            records = [_record(part, each) for each in files]
+            records = [record_of(part, each) for each in files]
             for record, data in part.originals(records, THREADS):
                 yield _digest(record), data
 
@@ -152,14 +152,12 @@ class Reader:
 
     def _original(self, location: Location) -> bytes:
         with self.part(location) as part:
-            record = _record(part, location)
-            _prove(location, _digest(record))
-            return part.original(record)
+            return part.original(record_of(part, location))
 
     def _head(self, location: Location) -> bytes:
         if location.path is not None and location.path.endswith(".sdicom"):
             with self.part(location) as part:
-                kept = part.head(part.by_name(escape_name(location.name)))
+                kept = part.head(record_of(part, location))
             return self._read(location) if kept is None else kept[0]
         with self.open(location) as file:
             pixels = examine(file).pixels
@@ -220,12 +218,14 @@ def _part_of(copies: Sequence[Location]) -> _Place | None:
     return _Place(first.tier, first.path, indexed)
 
 
-def _record(part: Part, location: Location) -> Record:
-    """A copy that lacks one of its part's files is no whole copy."""
+def record_of(part: Part, location: Location) -> Record:
+    """The record of a copy in its part. `SdicomError` where the part, though whole, does not hold it: another one lies there."""
     try:
-        return part.by_name(escape_name(location.name))
+        record = part.by_name(escape_name(location.name))
     except NotFound as error:
         raise SdicomError(error.what, path=error.path) from error
+    _prove(location, _digest(record))
+    return record
 
 
 def _digest(record: Record) -> str:

@@ -192,7 +192,7 @@ def test_get_as_stored(archive, backed_up, tmp_path, form):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_preview_reads_the_first_layers_alone(archive, client, backed_up, monkeypatch, form):
-    """The region is exact in it; the bytes fetched are those of the layer; all layers are the image."""
+    """The region is exact in it; the bytes fetched are those of the layer. All layers are the image, out of the proven value."""
     backed_up(form)
     read = list[int]()
     monkeypatch.setattr(
@@ -207,8 +207,58 @@ def test_a_preview_reads_the_first_layers_alone(archive, client, backed_up, monk
         assert not np.array_equal(first.image.samples, LOOP.samples[frame])
         assert np.array_equal(last.image.samples, LOOP.samples[frame])
         assert (first.final, last.final, first.of, first.layers, last.layers) == (False, True, last.of, 1, last.of)
-        assert first.fetched < last.fetched == last.whole == first.whole
-        assert read[-2:] == [first.fetched, last.fetched]
+        assert first.fetched < first.whole == last.whole < last.fetched
+        assert read == [first.fetched]
+        read.clear()
+
+
+def test_a_damaged_copy_is_no_final_preview(archive, client, backed_up):
+    """Who asks for all layers gets the image or none; nothing else would tell of a byte that changed in a packet."""
+    backed_up()
+    (path,) = {copy.path for copy in client.locate(LOOP_UID) if copy.tier is Tier.NEARLINE}
+    near = archive.folder / "nearline" / path
+    with Part.open(client.reader.nearline, path) as part:
+        (record,) = part.records
+        at = part.extent(record).offset + record.frames[0][0].end - 40
+    data = bytearray(near.read_bytes())
+    data[at] ^= 1
+    near.write_bytes(bytes(data))
+    assert not client.preview(LOOP_UID).final
+    with pytest.raises(NotFound):
+        client.preview(LOOP_UID, 99)
+    assert [fault.tier for fault in client.faults] == [Tier.NEARLINE]
+
+
+@pytest.fixture
+def swapped(archive):
+    """Two exams whose files have the same names; each lies where the other's near-line copy should. HDFS has both."""
+    series = Series("CT", 1, 64), Series("CT", 2, 64)
+    for each in series:
+        (archive.san / str(each.seed)).mkdir()
+        (archive.san / str(each.seed) / "IM0").write_bytes(next(each.images(1)))
+    assert archive.night().good
+    halves = {"methods": {"CT": HALVES.methods["OT"]}}
+    assert archive.backup(**_near("codestream") | {"region": halves}).parts == 2
+    one, other = (archive.folder / "nearline" / path for path in archive.near())
+    first, second = one.read_bytes(), other.read_bytes()
+    one.write_bytes(second)
+    other.write_bytes(first)
+    return series
+
+
+def test_swapped_near_line_copies_give_no_other_patients_image(archive, client, swapped, tmp_path):
+    """Whole files both, under each other's names: no preview, no stored object and no head comes out of them; they are marked."""
+    for series in swapped:
+        original = next(series.images(1))
+        with pytest.raises(NotFound):
+            client.preview(series.sop_uid(1))
+        client.get(series.sop_uid(1), tmp_path, as_stored=True)
+        assert (tmp_path / series.study_uid / "IM0").read_bytes() == original
+        near = [copy for copy in client.locator.files(series.sop_uid(1))[0] if copy.tier is Tier.NEARLINE]
+        with pytest.raises(NotFound):
+            client.reader.head(near)
+        (part_id,) = [part.id for part in client.catalog.parts(series.study_uid)]
+        assert {copy.tier: copy.state for copy in client.catalog.copies(part_id)}["nearline"] == "damaged"
 
 
 def test_a_preview_needs_layers(archive, client, backed_up):

@@ -16,6 +16,7 @@ from pydicom.errors import InvalidDicomError
 from sdfo.jpeg2000 import Image, decode, open_codec
 from sdfo.jpeg2000 import codestream as structure
 from sdfo.jpeg2000.codestream import cut
+from sdfo.region import Shown, find
 from sdfo.testing.contracts.codec import assert_kept
 from sdfo.testing.exams import real_exams as exams_below
 from sdfo.testing.images import KINDS, disc, grid, image, regions
@@ -128,6 +129,22 @@ def test_real_images(real_exams):
             assert encoded is not None
             pairs += 1
     assert pairs >= 300
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("exam", "method", "ratio"), [("ct-ge", "circle", 50), ("mr-mprage", "circle", 50), ("ct-ge", "body", 5)]
+)
+def test_a_first_layer_is_small(real_exams, exam, method, ratio):
+    """What lies in memory to the bytes of the first layer, median over every image: of 20 mm, of the body that is found."""
+    found = []
+    for ds, given in _real(real_exams):
+        if exam in ds.filename:
+            body = find(Shown.of(ds, given.samples)).mask
+            circle = disc(given.size, 0.5, 0.5, 10 / float(ds.PixelSpacing[0]))
+            found.append(given.samples.nbytes / ROI.encode(given, body if method == "body" else circle).layers[0])
+    assert len(found) >= 28
+    assert np.median(found) >= ratio
 
 
 @pytest.mark.long

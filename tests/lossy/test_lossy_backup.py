@@ -12,7 +12,7 @@ import pytest
 from pydicom import Dataset, dcmread
 
 from sdfo.client import Archive as Client
-from sdfo.errors import NotFound, OnlyCopy, UsageError
+from sdfo.errors import NotFound, OnlyCopy, SdicomError, UsageError
 from sdfo.lossy import LossyImage, Policy, copy_path, derive_part, derived_path
 from sdfo.model import Tier
 from sdfo.nightly.gc import gc
@@ -126,6 +126,24 @@ def test_a_key_object_protects_its_images(
     assert done.lossy is not None
     assert done.lossy.derived == 1
     assert done.lossy.refused["referenced by a key object, segmentation or radiotherapy object"] == 1
+
+
+def test_another_exams_lossy_objects_are_not_given(exam: Archive, tmp_path: Path) -> None:
+    """A whole file of another study's lies in the place, with the same names in it: it is no file of this one."""
+    exam.backup(**ON)
+    (tmp_path / "other").mkdir()
+    other = new_archive(tmp_path / "other")
+    (other.san / "exam").mkdir()
+    for number in (1, 2):
+        ds = dcmread(exam.san / "exam" / f"I{number}.dcm")
+        ds.StudyInstanceUID += ".1"
+        ds.save_as(other.san / "exam" / f"I{number}.dcm")
+    assert other.night().good
+    other.backup(**ON)
+    (mine,), (theirs,) = derived(exam), derived(other)
+    (exam.folder / "nearline" / mine).write_bytes((other.folder / "nearline" / theirs).read_bytes())
+    with pytest.raises(SdicomError):
+        list(Client(exam.settings()).lossy(study(exam)))
 
 
 def test_never_the_only_copy(exam: Archive, policy: Policy) -> None:

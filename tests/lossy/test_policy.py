@@ -20,6 +20,11 @@ def test_off_by_default(ct: Callable[..., Dataset]) -> None:
     assert refusal(ct(), conf.Lossy()) == "modality CT is not in lossy.modalities"
 
 
+def test_a_reason_quotes_no_name(ct: Callable[..., Dataset]) -> None:
+    """A modality is quoted if it is a short code: anything may stand there by mistake, and reasons go into manifests."""
+    assert refusal(ct(Modality="DOE^JANE"), ON) == "modality that is no code is not in lossy.modalities"
+
+
 def test_modality_without_a_ceiling(ct: Callable[..., Dataset]) -> None:
     """Is refused though it is allowed: nobody has said how far one may go."""
     assert refusal(ct(Modality="US"), ON) == "modality US has no ceiling"

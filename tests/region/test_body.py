@@ -239,3 +239,12 @@ def test_otsu_is_the_bright_part_of_the_body():
     assert bright.area < body.area
     assert bright.threshold > body.threshold
     assert bright.mask[trunk.part(0.15)].all()
+
+
+def test_otsu_of_two_values():
+    """A body of one value has no dark class: all of it is the region, and no error."""
+    phantom = Trunk().mr()
+    two = Shown(phantom.body.astype(np.uint16) * 500, modality="MR", rescaled=False)
+    body, bright = find(two, Plan(margin_mm=0)), find(two, Plan(method="otsu", margin_mm=0))
+    assert not body.whole
+    assert (bright.mask == body.mask).all()

@@ -135,3 +135,9 @@ def test_the_table_opens():
     """Each name of the table is a function."""
     assert set(METHODS) == {"body", "otsu", "whole"}
     assert all(callable(open_method(name)) for name in METHODS)
+
+
+def test_a_reason_quotes_no_name():
+    """Neither of a modality nor of a rescale type that are none."""
+    for shown in (replace(CT, modality="DOE^JANE"), replace(CT, unit="DOE^JANE")):
+        assert "DOE" not in find(shown).reason

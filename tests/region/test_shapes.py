@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -63,6 +65,17 @@ def test_thin_and_long():
     assert not kept[5:8].any()
     assert (kept[15:] == mask[15:]).all()
     assert (shapes.without_thin(mask, (1.0, 1.0), 2, 80) == mask).all()
+
+
+@pytest.mark.parametrize("tiny", [1e-6, 1e-12, 5e-324])
+def test_a_spacing_of_nothing_takes_no_longer(tiny):
+    """Whatever a header says: no window is larger than the mask needs. All of it is thinner than anything then."""
+    mask = np.zeros((60, 130), dtype=bool)
+    mask[5:8, 10:110] = True
+    began = time.monotonic()
+    assert (shapes.without_thin(mask, (tiny, tiny), 6, 80) == mask).all()
+    assert not shapes.without_thin(mask, (tiny, 1.0), 6, 80).any()
+    assert time.monotonic() - began < 2
 
 
 @pytest.mark.parametrize(("between", "deep"), [(40, True), (4, False)])

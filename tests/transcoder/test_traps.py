@@ -102,6 +102,7 @@ def _kept() -> dict[str, tuple[bytes, str]]:
     at = words.rindex(b"\x7f\xe0\x00\x10OB")
     words[at + 5 : at + 6] = b"W"
     halved = _colour(photometric="YBR_FULL_422", raw=bytes(19 * 23 * 2), shape=(1, 19, 23, 3))
+    named = _grey(photometric="YBR_DOE^JANE")
     wide = NativeImage(noise(GREY, 16, False), 32, allocated=32)
     plain_image = IMAGES["plain"]
     twice = NativeImage(plain_image.samples, 12, raw=plain_image.value() * 2)
@@ -112,6 +113,7 @@ def _kept() -> dict[str, tuple[bytes, str]]:
         "a sign not extended": (unextended.file(), f"bits above High Bit in use, {LITTLE}"),
         "big-endian words of two samples": (bytes(words), f"8-bit samples in big-endian words, {BIG}"),
         "shared chroma": (halved.file(), f"3 samples of YBR_FULL_422 Photometric Interpretation, {LITTLE}"),
+        "a photometric interpretation of nobody's": (named.file(), f"1 samples of another Photometric Interpretation, {LITTLE}"),
         "32 bits": (wide.file(), f"Bits Allocated 32, {LITTLE}"),
         "RLE": (_resaved(plain, lambda ds: ds.compress(RLELossless)), f"encapsulated {RLELossless}"),
         "deflated": (_resaved(plain, _deflate), f"deflated {DeflatedExplicitVRLittleEndian}"),

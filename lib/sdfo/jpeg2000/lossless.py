@@ -19,7 +19,7 @@ from sdfo.jpeg2000.wavelet import Rectangle
 SHALLOW = 4
 """Bits of a sample up to which OpenJPEG may reserve too little for noise: it refuses then, or loses some without a word."""
 DECLARED = 12
-"""What it is told instead; the header is written anew."""
+"""What it is told instead, at least; the header is written anew."""
 
 
 class J2k:
@@ -30,15 +30,15 @@ class J2k:
 
     def encode(self, image: Image, region: Mask | None = None) -> Encoded:
         image.check()
-        if image.precision <= SHALLOW:
-            return Encoded(_shallow(image))
+        if image.precision <= SHALLOW or image.rgb:
+            return Encoded(_declared_deeper(image))
         try:
             coded = imagecodecs.jpeg2k_encode(
                 image.stored(),
                 level=0,
                 codecformat="j2k",
                 reversible=True,
-                mct=image.rgb,
+                mct=False,
                 bitspersample=image.precision,
                 resolutions=wavelet.levels_of(image.size) + 1,
             )
@@ -47,10 +47,13 @@ class J2k:
         return Encoded(bytes(coded))
 
 
-def _shallow(image: Image) -> bytes:
+def _declared_deeper(image: Image) -> bytes:
+    """Colours too: their differences take a bit more than the samples (ISO 15444-1 clause G.2.1). Where OpenJPEG decorrelates
+    them itself, it leaves that bit out of the exponents, and halves without a word the coefficients that need it."""
     levels = wavelet.levels_of(image.size)
     planes = wavelet.decorrelate(image.planes()) if image.rgb else image.planes()
-    coded = openjpeg.encode(planes, Layout(DECLARED, levels, (DECLARED,)))
+    declared = max(DECLARED, image.precision + image.rgb)
+    coded = openjpeg.encode(planes, Layout(declared, levels, (declared,)))
     header = codestream.read(coded)
     told = Declared(image.precision, image.signed, image.rgb)
     return codestream.declare(header, told) + coded[header.end :]

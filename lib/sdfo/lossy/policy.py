@@ -7,6 +7,7 @@ from pydicom import Dataset
 from sdfo.conf import Lossy
 from sdfo.dicom.attributes import PYDICOM_ERRORS
 from sdfo.lossy.rules import Around, broken
+from sdfo.model import modality_text
 
 ELSEWHERE = frozenset(
     {"ABDOMEN", "ABDOMENPELVIS", "ADRENAL", "ANKLE", "AORTA", "ARM", "AXILLA", "BACK", "BLADDER", "BREAST", "BRONCHUS"}
@@ -67,7 +68,7 @@ def _refusal(ds: Dataset, settings: Lossy, around: Around) -> str | None:
         return rule.reason
     modality = _text(ds, "Modality")
     if modality not in settings.modalities:
-        return f"modality {modality or 'unknown'} is not in lossy.modalities"
+        return f"modality {modality_text(modality)} is not in lossy.modalities"
     if ceiling(ds, settings) is None:
         return f"modality {modality} has no ceiling"
     missing = [word for word in _NEEDED if not _text(ds, word)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from sdfo.errors import Missing, NotFound
+from sdfo.errors import Missing, NotFound, SdicomError
 from sdfo.lossy.places import derived_path
 from sdfo.model import Location, Tier
 from sdfo.sdicom import Part, escape_name
@@ -30,10 +30,15 @@ class LossyFiles:
         self._close()
 
     def of(self, copies: Sequence[Location]) -> bytes | None:
-        """The lossy object made of a file that has these copies; None if there is none. `FormatError` if it is damaged."""
+        """The lossy object made of a file that has these copies; None if there is none.
+
+        `FormatError` if it is damaged, or those of another exam lie in the place.
+        """
         for location in copies:
             if location.tier is Tier.NEARLINE and location.path is not None and location.path.endswith(".sdicom"):
                 part = self._opened(derived_path(location.path))
+                if part is not None and (part.study, part.folder) != (location.study, location.folder):
+                    raise SdicomError("lossy objects of another exam lie in the place of this one's", path=part.path)
                 try:
                     return None if part is None else part.value(part.by_name(escape_name(location.name)))
                 except NotFound:

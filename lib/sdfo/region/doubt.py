@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sdfo.model import modality_text
 from sdfo.region.values import Shown
 
 WITH_BACKGROUND = frozenset({"CT", "MR"})
@@ -57,12 +58,12 @@ def unnamed(shown: Shown) -> str | None:
     """Why the region is the whole image unless the settings name a method for the modality; None if it need not be."""
     if shown.modality in WITH_BACKGROUND:
         return None
-    return f"modality {shown.modality or 'unknown'}: no method is named for it"
+    return f"modality {modality_text(shown.modality)}: no method is named for it"
 
 
 def _no_hounsfield(shown: Shown) -> str | None:
     if not shown.rescaled:
         return "a CT without rescale slope and intercept has no Hounsfield units"
     if shown.unit not in _HOUNSFIELD:
-        return f"a CT in {shown.unit} and not in Hounsfield units"
+        return "a CT whose Rescale Type is another than Hounsfield units"
     return None

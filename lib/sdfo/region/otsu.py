@@ -31,5 +31,8 @@ def otsu(shown: Shown, plan: Plan) -> Region:
 
 
 def _threshold(found: Tissue, within: Mask) -> float:
+    """Below which there is the dark class: nothing, where all of the body is of one value."""
     values, counts = Histogram.of(found.values[within]).smooth
+    if len(values) == 1:
+        return float(values[0]) - 1
     return float(threshold_otsu(hist=(counts, values)))  # type: ignore[no-untyped-call]

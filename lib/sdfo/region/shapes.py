@@ -73,7 +73,8 @@ def filled(mask: Mask) -> Mask:
 def without_thin(mask: Mask, spacing: tuple[float, float], thickness: float, length: float) -> Mask:
     """Without the parts that are nowhere thicker than `thickness` mm and yet at least `length` mm long."""
     labels, _ = ndimage.label(mask)
-    size = tuple(math.floor(thickness / each) + 1 for each in spacing)
+    # a window of twice the mask reaches all of it: no header's spacing makes it larger
+    size = tuple(int(min(2 * side, thickness / each)) + 1 for side, each in zip(mask.shape, spacing, strict=True))
     thick = np.unique(labels[ndimage.minimum_filter(mask, size, mode="nearest")])
     kept = mask.copy()
     for number, box in enumerate(ndimage.find_objects(labels), start=1):

@@ -41,6 +41,11 @@ class Way:
             raise SdicomError("no way is known to restore an original", expected=f"{_WORD} TYPE", found=text[:40])
         return cls(kind, bool(planar))
 
+    def length_of(self, header: codestream.Header) -> int:
+        """Bytes that a frame will take: some hundred bytes of a codestream can say gigabytes."""
+        size = header.size
+        return size.rows * size.columns * len(size.components) * np.dtype(self.type).itemsize
+
     def bytes_of(self, image: Image) -> bytes:
         """One frame as it stood in the file."""
         samples = np.moveaxis(image.samples, -1, 0) if self.planar and image.samples.ndim == 3 else image.samples
@@ -49,7 +54,7 @@ class Way:
 
 def codestreams(record: Record, value: bytes, path: str | None = None) -> Iterator[bytes]:
     """Each frame's codestream, its fragments joined."""
-    if record.frames is None:
+    if not record.frames:
         raise SdicomError("a compressed record without its frames", path=path)
     for frame in record.frames:
         yield b"".join(value[part.offset : part.end] for part in frame)
@@ -63,9 +68,13 @@ def restored(record: Record, value: bytes, edges: tuple[bytes, bytes] | None, pa
     original = record.original
     if original is None or edges is None:
         raise SdicomError("nothing is known of the original of a record", path=path)
-    way = Way.of(original.restore)
+    way, room, frames = Way.of(original.restore), original.length - len(edges[0]) - len(edges[1]), list[bytes]()
     try:
-        frames = [way.bytes_of(decode(each)) for each in codestreams(record, value, path)]
+        for each in codestreams(record, value, path):
+            room -= way.length_of(codestream.read(each))
+            if room < 0:
+                raise CodecError("frames larger than their original")
+            frames.append(way.bytes_of(decode(each)))
     except CodecError as error:
         raise CodecError(error.what, path=path, offset=record.offset) from error
     return _proven(original.sha256, [edges[0], *frames, edges[1]], path, record.offset)

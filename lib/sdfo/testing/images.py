@@ -41,6 +41,16 @@ def image(
     return Image((samples - (steps // 2 if signed else 0)).astype(narrow), precision, signed, rgb)
 
 
+def opposed(size: tuple[int, int], precision: int, *, signed: bool = False) -> Image:
+    """Green is bright where red and blue are dark, in a pattern to which the wavelet's filters give the largest coefficients
+    that there are: the differences of colours need one bit more than the samples, and these another one."""
+    down, across = (np.where(np.arange(side) % 4 == 2, -1, 1) for side in size)
+    most = (1 << precision) - 1
+    bright = (down[:, np.newaxis] * across + 1) // 2 * most
+    samples = np.stack([bright, most - bright, bright], axis=-1)
+    return Image(samples - (most // 2 + 1 if signed else 0), precision, signed, rgb=True)
+
+
 def _waves(size: tuple[int, int], steps: int, random: np.random.Generator) -> NDArray[np.int64]:
     down, across = np.mgrid[: size[0], : size[1]]
     waves = (np.sin(across / 9) + np.cos(down / 7)) / 4 + 0.5

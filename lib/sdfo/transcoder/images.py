@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,10 @@ from sdfo.sdicom.restoring import Way
 
 _PHOTOMETRIC = {1: ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"), 3: ("RGB", "YBR_FULL")}
 """By samples a pixel: what JPEG 2000 may carry (PS3.5 section 8.2.4) of what a native image can be without shared chroma."""
+_NAMED = frozenset(
+    chain(*_PHOTOMETRIC.values(), ("YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT"))
+)
+"""Those that a reason may quote: whatever else stands there could be anything."""
 _EXPLICIT_WORDS = b"OW"
 
 
@@ -108,8 +113,7 @@ def _check_says(says: ImagePixel, syntax: str) -> None:
     if says.high_bit != says.stored - 1:
         raise Obstacle(f"High Bit not Bits Stored - 1, {syntax}")
     if says.photometric not in _PHOTOMETRIC.get(says.samples, ()):
-        known = any(says.photometric in each for each in _PHOTOMETRIC.values()) or says.photometric.startswith("YBR_")
-        named = says.photometric[:16] if known else "another"
+        named = says.photometric if says.photometric in _NAMED else "another"
         raise Obstacle(f"{says.samples} samples of {named} Photometric Interpretation, {syntax}")
     if says.length == 0:
         raise Obstacle(f"no pixels, {syntax}")

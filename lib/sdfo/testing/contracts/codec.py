@@ -18,7 +18,7 @@ import pytest
 
 from sdfo.errors import CodecError
 from sdfo.jpeg2000 import Codec, Encoded, Image, Mask, cut, decode, judge
-from sdfo.testing.images import disc, image
+from sdfo.testing.images import disc, image, opposed
 
 Decoder = Callable[[bytes], Image]
 DECODERS: tuple[Decoder, ...] = (decode, judge)
@@ -67,6 +67,13 @@ class CodecContract(ABC):
             for kind in ("noise", "extremes"):
                 given = image((70, 70), precision, signed=not rgb, rgb=rgb, kind=kind)
                 assert_kept(codec, given, disc((70, 70), 0, 0, 9))
+
+    def test_colours_that_differ_most(self, codec: Codec) -> None:
+        """Exact in both decoders, or refused: their differences are two bits wider than the samples."""
+        for size in ((5, 4), (16, 16), (37, 29)):
+            for precision in (5, 8, 16):
+                for signed in (False, True):
+                    assert_kept(codec, opposed(size, precision, signed=signed))
 
     @pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (3, 1), (1, 64), (65, 1), (2, 2), (5, 4), (7, 129)])
     def test_small_and_odd(self, codec: Codec, size: tuple[int, int]) -> None:
