@@ -26,6 +26,7 @@ from sdfo.nightly.restore import restore
 from sdfo.nightly.scan import scan
 from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.testing.exams import make_exam
+from sdfo.transcoder import copying
 
 ZONE = ZoneInfo("Europe/Berlin")
 APART = {"hdfs": {"root": "hdfs", "max_record_mib": 1}}
@@ -296,6 +297,29 @@ def test_a_nas_that_goes_away_ends_the_step(waiting: Archive) -> None:
         backup(waiting.place("b1"), engine)
     (waiting.folder / "away").rename(engine.folder)
     assert waiting.place().catalog.quarantine() == []
+    assert waiting.backup("b1").parts == 3
+
+
+def test_a_nas_that_goes_away_under_a_worker_is_no_fault_of_the_exam(
+    waiting: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half-written: the copy on HDFS is not called damaged for it, nobody is set aside, and the next run copies all."""
+
+    def leaving(pieces: Any) -> Any:
+        for piece in pieces:
+            yield piece
+            if (waiting.folder / "nearline").exists():
+                (waiting.folder / "nearline").rename(waiting.folder / "away")
+
+    monkeypatch.setattr(copying, "passing", leaving)
+    with pytest.raises(WrongStore, match="is it mounted"):
+        waiting.backup("b1")
+    monkeypatch.undo()
+    shutil.rmtree(waiting.folder / "nearline", ignore_errors=True)
+    (waiting.folder / "away").rename(waiting.folder / "nearline")
+    catalog = waiting.place().catalog
+    assert {copy.state for row in catalog.queued(9) for copy in catalog.copies(row.part_id)} == {"verified"}
+    assert ([row.tries for row in catalog.queued(9)], catalog.quarantine()) == ([0, 0, 0], [])
     assert waiting.backup("b1").parts == 3
 
 
