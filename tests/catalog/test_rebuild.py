@@ -155,7 +155,7 @@ def _backup(archive: Archive, first: PartEntry, other: PartEntry, added: PartEnt
     lease = catalog.take_lease("backup", "run-2", "host")
     parts = {each.check: each for study in (CT.study_uid, MR.study_uid) for each in catalog.parts(study)}
     for check in (added.check, added.check, *(parts.keys() - {first.check, other.check, added.check})):
-        tries = catalog.note_failed_backup(lease, parts[check].id, "a worker process died")
+        (tries,) = catalog.note_failed_backups(lease, [parts[check].id], "a worker process died")
         note = QuarantineNote(f"backup: {check[:16]}", b"", parts[check].ordinal, BACKUP)
         catalog.open_quarantine("run-2", note, study=parts[check].study, folder_id=None)
     assert tries == 1

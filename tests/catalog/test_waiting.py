@@ -61,7 +61,7 @@ def test_what_failed_comes_last(catalog: Catalog, lease: Lease) -> None:
     """Behind all that were never tried, with the reason; set aside it is not tried, and counted apart, until it is released."""
     published(catalog, A, B, C)
     first = catalog.queued(1)[0]
-    assert catalog.note_failed_backup(lease, first.part_id, "died") == 1
+    assert catalog.note_failed_backups(lease, [first.part_id], "died") == [1]
     assert order(catalog) == [B, C, A]
     assert [(row.tries, row.reason) for row in catalog.queued(9)][-1] == (1, "died")
     note = QuarantineNote("backup: died", b"", first.ordinal, BACKUP)
@@ -100,7 +100,7 @@ def test_a_zombie_adds_nothing(catalog: Catalog, lease: Lease) -> None:
     with pytest.raises(Fenced):
         catalog.add_copies(lease, [copy_of(part)])
     with pytest.raises(Fenced):
-        catalog.note_failed_backup(lease, catalog.queued(1)[0].part_id, "x")
+        catalog.note_failed_backups(lease, [catalog.queued(1)[0].part_id], "x")
     assert [row.tries for row in catalog.queued(9)] == [0]
 
 

@@ -18,7 +18,7 @@ from sdfo.client import Archive as Client
 from sdfo.errors import EngineError, Fenced, Full, LeaseHeld, Postponed, SdicomError, WrongStore
 from sdfo.model import Tier
 from sdfo.nightly import backing
-from sdfo.nightly.backup import backup
+from sdfo.nightly.backup import _Backup, backup
 from sdfo.nightly.gc import gc
 from sdfo.nightly.local import LocalEngine
 from sdfo.nightly.place import init
@@ -223,7 +223,7 @@ def test_an_exam_that_kills_its_worker_is_set_aside(waiting: Archive) -> None:
 
 
 def test_no_exam_is_to_blame_where_none_comes_through(waiting: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The step fails, and nothing is set aside or counted."""
+    """The step fails, and nothing is set aside; what it was given is behind the others now."""
 
     def stumbling(*words: Any) -> Any:
         raise ValueError
@@ -231,8 +231,47 @@ def test_no_exam_is_to_blame_where_none_comes_through(waiting: Archive, monkeypa
     monkeypatch.setattr(backing, "transcode", stumbling)
     with pytest.raises(EngineError, match="no exam of 3 was backed up"):
         waiting.backup()
-    assert [row.tries for row in waiting.place().catalog.queued(9)] == [0, 0, 0]
+    assert [row.tries for row in waiting.place().catalog.queued(9)] == [1, 1, 1]
+    assert waiting.place().catalog.quarantine() == []
     assert waiting.place().catalog.lease_holder("backup") is None
+
+
+def test_a_batch_in_which_none_comes_through_does_not_hold_the_others(
+    waiting: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The two oldest fill a batch and are no good: the third has its copy one run later, and these are set aside."""
+    first, second, third = waiting.place().catalog.queued(9)
+    real = backing.transcode
+
+    def stumbling(part: Any, *words: Any) -> Any:
+        if part.study != third.study:
+            raise ValueError
+        return real(part, *words)
+
+    monkeypatch.setattr(backing, "transcode", stumbling)
+    pair = hours(timedelta(0), timedelta(0))
+    pair["nearline"]["batch_gib"] = (first.size + second.size) / 1024**3
+    with pytest.raises(EngineError, match="no exam of 2"):
+        waiting.backup("b1", **pair)
+    done = waiting.backup("b2", **pair)
+    assert (done.parts, done.failed, done.set_aside, done.left) == (1, 2, 2, 0)
+    assert third.path in waiting.near()
+
+
+def test_where_some_came_through_the_others_are_to_blame(waiting: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though none of their own batch did."""
+    first, *others = waiting.place().catalog.queued(9)
+    real = backing.transcode
+
+    def stumbling(part: Any, *words: Any) -> Any:
+        if part.study != first.study:
+            raise ValueError
+        return real(part, *words)
+
+    monkeypatch.setattr(backing, "transcode", stumbling)
+    monkeypatch.setattr(_Backup, "_most", lambda self: 1e12 * bool(self.tried))
+    done = waiting.backup("b1")
+    assert (done.parts, done.failed, done.left) == (1, 2, 2)
 
 
 def test_a_full_nas_ends_the_step_and_keeps_what_was_done(waiting: Archive, monkeypatch: pytest.MonkeyPatch) -> None:

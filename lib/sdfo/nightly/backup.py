@@ -20,7 +20,7 @@ from sdfo import crashpoints
 from sdfo.catalog import NewCopy, QuarantineNote, Waiting
 from sdfo.catalog.waiting import BACKUP
 from sdfo.conf import GIB
-from sdfo.errors import Missing, Postponed, StoreError
+from sdfo.errors import EngineError, Missing, Postponed, StoreError
 from sdfo.model import Tier
 from sdfo.nightly import figures
 from sdfo.nightly.backing import BackupOutcome, BackupTask, hours, is_late, recipe_of
@@ -196,9 +196,7 @@ class _Backup:
         done = {task: self._still(earlier.pop((task.study, task.check), None)) for task in tasks}
         left = [task for task, outcome in done.items() if outcome is None or outcome.codec != _codec(job, task)]
         if left:
-            before = len(self.copied) + self.failed
-            found = backup_all(self.engine, job, left, shifted(progress, before, self.total))
-            done |= dict(zip(left, found, strict=True))
+            done |= dict(zip(left, self._written(job, left, progress), strict=True))
         outcomes = [(task, outcome) for task, outcome in done.items() if outcome is not None]
         self.mine.check()
         written = [outcome for _, outcome in outcomes if outcome.written is not None]
@@ -207,6 +205,15 @@ class _Backup:
         crashpoints.passing("backup.outcomes")
         self._publish(job, [(task, outcome) for task, outcome in outcomes if outcome.written is not None])
         self._heed(outcomes)
+
+    def _written(self, job: Job, tasks: Sequence[BackupTask], progress: Progress) -> list[BackupOutcome]:
+        """Where no exam comes through none is to blame; yet all go behind the others, who else might wait for ever."""
+        shown = shifted(progress, len(self.copied) + self.failed, self.total)
+        try:
+            return backup_all(self.engine, job, tasks, shown, proven=bool(self.copied))
+        except EngineError as error:
+            self.place.catalog.note_failed_backups(self.mine.lease, [task.part_id for task in tasks], error.what)
+            raise
 
     def _heed(self, outcomes: Sequence[tuple[BackupTask, BackupOutcome]]) -> None:
         """What came to nothing: exams that failed are noted; an error that no exam is to blame for ends the step."""
@@ -255,7 +262,7 @@ class _Backup:
     def _fail(self, task: BackupTask, reason: str, *, source: bool = False) -> None:
         """Note it; set the part aside if it killed its worker, failed before, or has nothing that it could be made from."""
         self.failed += 1
-        tries = self.place.catalog.note_failed_backup(self.mine.lease, task.part_id, reason)
+        (tries,) = self.place.catalog.note_failed_backups(self.mine.lease, [task.part_id], reason)
         if source:
             self.place.catalog.mark_copy(task.part_id, Tier.HDFS, "damaged")
         if source or tries >= MOST_TRIES or reason.startswith(KILLED):
