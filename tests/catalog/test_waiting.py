@@ -72,6 +72,16 @@ def test_what_failed_comes_last(catalog: Catalog, lease: Lease) -> None:
     assert order(catalog) == [B, C, A]
 
 
+def test_what_waits_for_other_work_is_not_its_concern(catalog: Catalog, lease: Lease) -> None:
+    """The table has a kind of work in each row: the backup sees and counts its own alone."""
+    published(catalog, A)
+    (row,) = catalog.queued(1)
+    with catalog.database.write() as conn:
+        conn.execute(insert(tables.queue).values(part_id=row.part_id, work="other", since=row.since, tries=0))
+    assert (order(catalog), catalog.queue().parts) == ([A], 1)
+    assert catalog.note_failed_backups(lease, [row.part_id], "died") == [1]
+
+
 def test_a_copy_closes_what_was_set_aside(catalog: Catalog, lease: Lease) -> None:
     """Nobody need look any more why it failed."""
     (part,) = published(catalog, A)

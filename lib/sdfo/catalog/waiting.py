@@ -69,7 +69,9 @@ def done(conn: Connection, part_id: int, now: datetime) -> None:
 def failed(conn: Connection, part_id: int, reason: str) -> tuple[int, Line | None]:
     """Count a try that came to nothing; how many did so far, and the journal's line. 0 if it does not wait any more."""
     row = conn.execute(
-        select(_QUEUE.tries, _PART.study, _PART.check).join_from(tables.queue, tables.part).where(_PART.id == part_id)
+        select(_QUEUE.tries, _PART.study, _PART.check)
+        .join_from(tables.queue, tables.part)
+        .where(_PART.id == part_id, _QUEUE.work == _WORK)
     ).one_or_none()
     if row is None:
         return 0, None
@@ -127,7 +129,8 @@ def modalities(conn: Connection, part_ids: Iterable[int]) -> dict[int, str]:
 def _with_source() -> Any:
     """Parts that wait, with the copy that theirs is to be made from."""
     here = and_(_COPY.part_id == _PART.id, _COPY.tier == str(Tier.HDFS), _COPY.state != "retired")
-    return tables.queue.join(tables.part, _QUEUE.part_id == _PART.id).join(tables.copy, here)
+    waits = and_(_QUEUE.part_id == _PART.id, _QUEUE.work == _WORK)
+    return tables.queue.join(tables.part, waits).join(tables.copy, here)
 
 
 def _about() -> ColumnElement[bool]:

@@ -81,7 +81,7 @@ def backup(place: Place, engine: Engine, progress: Progress = silent, *, any_tim
             nearline.require(place.nearline_as_set, place.nearline_id)  # which may be why
             raise
         mine.report = step.report()
-        if step.stopped and not step.copied and not step.failed:
+        if step.stopped and not step.sums["parts"] and not step.sums["failed"]:
             raise _not_now(place)
     place.catalog.release(mine.lease)
     report: BackupReport = mine.report
@@ -117,9 +117,8 @@ class _Backup:
         self.place, self.engine, self.mine, self.until = place, engine, mine, until
         self.total = place.catalog.queue().parts
         self.tried: set[int] = set()
-        self.copied: list[tuple[BackupTask, BackupOutcome]] = []
+        self.sums, self.kept, self.regions = Counter[str](), Counter[str](), Counter[str]()
         self.speeds: list[float] = []
-        self.failed = self.set_aside = self.size = 0
         self.seconds, self.stopped = 0.0, ""
         self.lossy = LossyStep(place, engine)
         last = place.catalog.last_step(BACKUP, "done")
@@ -131,7 +130,7 @@ class _Backup:
 
     @property
     def rate(self) -> float | None:
-        return self.size / self.seconds if self.size and self.seconds else self._last.get("rate")
+        return self.sums["bytes"] / self.seconds if self.sums["bytes"] and self.seconds else self._last.get("rate")
 
     def work(self, progress: Progress) -> None:
         if not self.total:
@@ -142,14 +141,13 @@ class _Backup:
             if is_late(replace(job, per_second=self.per_second), batch[0]):
                 self.stopped = "the hours are over"
                 return
-            began, before = time.monotonic(), len(self.copied)
+            began = time.monotonic()
             self._batch(replace(job, per_second=self.per_second), batch, earlier, progress)
             self.seconds += time.monotonic() - began
-            self.size += sum(task.size for task, _ in self.copied[before:])
 
     def _next(self) -> list[BackupTask]:
         """The oldest that were not tried in this run, one batch of them."""
-        rows = self.place.catalog.queued(PAGE + self.failed)
+        rows = self.place.catalog.queued(PAGE + self.sums["failed"])
         fresh = [_task(row) for row in rows if row.part_id not in self.tried]
         batch = next(cut(fresh, self._most()), [])
         modalities = self.place.catalog.modalities(task.part_id for task in batch)
@@ -208,9 +206,9 @@ class _Backup:
 
     def _written(self, job: Job, tasks: Sequence[BackupTask], progress: Progress) -> list[BackupOutcome]:
         """Where no exam comes through none is to blame; yet all go behind the others, who else might wait for ever."""
-        shown = shifted(progress, len(self.copied) + self.failed, self.total)
+        shown = shifted(progress, self.sums["parts"] + self.sums["failed"], self.total)
         try:
-            return backup_all(self.engine, job, tasks, shown, proven=bool(self.copied))
+            return backup_all(self.engine, job, tasks, shown, proven=self.sums["parts"] > 0)
         except EngineError as error:
             self.place.catalog.note_failed_backups(self.mine.lease, [task.part_id for task in tasks], error.what)
             raise
@@ -247,7 +245,8 @@ class _Backup:
         crashpoints.passing("backup.renamed")
         replaced = self.place.catalog.add_copies(self.mine.lease, [self._copy(outcome) for _, outcome in moved])
         crashpoints.passing("backup.committed")
-        self.copied += moved
+        for task, outcome in moved:
+            self._count(task, outcome)
         for path in replaced:
             set_away(self.place.nearline, path, self.place.run)
         self.lossy.batch(job, [(task.part_id, task.study, task.check, task.path) for task, _ in moved])
@@ -261,27 +260,34 @@ class _Backup:
 
     def _fail(self, task: BackupTask, reason: str, *, source: bool = False) -> None:
         """Note it; set the part aside if it killed its worker, failed before, or has nothing that it could be made from."""
-        self.failed += 1
+        self.sums["failed"] += 1
         (tries,) = self.place.catalog.note_failed_backups(self.mine.lease, [task.part_id], reason)
         if source:
             self.place.catalog.mark_copy(task.part_id, Tier.HDFS, "damaged")
         if source or tries >= MOST_TRIES or reason.startswith(KILLED):
             note = QuarantineNote(f"no backup of {task.path}: {reason}", b"", task.ordinal, BACKUP)
             self.place.catalog.open_quarantine(self.place.run, note, study=task.study, folder_id=None)
-            self.set_aside += 1
+            self.sums["set_aside"] += 1
+
+    def _count(self, task: BackupTask, outcome: BackupOutcome) -> None:
+        """Sums alone: a first load has millions of images."""
+        size = 0 if outcome.written is None else outcome.written.size
+        self.sums.update(parts=1, bytes=task.size, written=size)
+        self.sums.update(compressed=outcome.compressed, judged=outcome.judged)
+        self.kept.update({each.reason: each.files for each in outcome.kept})
+        self.regions.update(each.method for each in outcome.treated)
 
     def report(self) -> BackupReport:
-        done = [outcome for _, outcome in self.copied]
         return BackupReport(
-            parts=len(done),
-            bytes=sum(task.size for task, _ in self.copied),
-            written=sum(outcome.written.size for outcome in done if outcome.written is not None),
-            compressed=sum(outcome.compressed for outcome in done),
-            judged=sum(outcome.judged for outcome in done),
-            kept=_kept(done),
-            regions=dict(Counter(each.method for outcome in done for each in outcome.treated)),
-            failed=self.failed,
-            set_aside=self.set_aside,
+            parts=self.sums["parts"],
+            bytes=self.sums["bytes"],
+            written=self.sums["written"],
+            compressed=self.sums["compressed"],
+            judged=self.sums["judged"],
+            kept=dict(self.kept.most_common()),
+            regions=dict(self.regions),
+            failed=self.sums["failed"],
+            set_aside=self.sums["set_aside"],
             left=self.place.catalog.queue().parts,
             stopped=self.stopped,
             per_second=self.per_second,
@@ -297,10 +303,3 @@ def _task(row: Waiting) -> BackupTask:
 
 def _codec(job: Job, task: BackupTask) -> str:
     return recipe_of(job.settings, task.modality).codec
-
-
-def _kept(done: Sequence[BackupOutcome]) -> dict[str, int]:
-    counts = Counter[str]()
-    for each in (kept for outcome in done for kept in outcome.kept):
-        counts[each.reason] += each.files
-    return dict(counts.most_common())
