@@ -522,6 +522,19 @@ def test_all_that_is_lost_is_found_by_listing(archive: Archive) -> None:
     assert archive.near() == archive.parts()
 
 
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_restore_calls_nothing_lost_on_a_nas_that_goes_away(backed: Archive, lost: bool) -> None:
+    """Once it was found mounted: else all of the archive would be copied again."""
+    place, study = backed.place("x"), Path(next(iter(backed.parts()))).name.split("-")[0]
+    assert place.nearline
+    (backed.folder / "nearline").rename(backed.folder / "away")
+    with pytest.raises(WrongStore, match="is it mounted"):
+        restore(place, None if lost else study)
+    assert place.catalog.queue().parts == 0
+    (backed.folder / "away").rename(backed.folder / "nearline")
+    assert restore(backed.place("y"), None).rows == ()
+
+
 def test_reading_falls_through_to_near_line(backed: Archive, tmp_path: Path) -> None:
     """Off the SAN, and damaged or gone on HDFS: the reader gives the original bytes, and tells which copy was bad."""
     images = {hashlib.sha256(file.read_bytes()).hexdigest() for file in backed.san.rglob("*.dcm")}

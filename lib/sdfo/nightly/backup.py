@@ -31,7 +31,6 @@ from sdfo.nightly.lossy import LossyReport, LossyStep
 from sdfo.nightly.place import Place
 from sdfo.nightly.putting import is_there, put, set_away
 from sdfo.nightly.turn import Turn, turn
-from sdfo.tiers import nearline
 
 PAGE = 1000
 """Parts that are looked at for the next batch."""
@@ -78,7 +77,7 @@ def backup(place: Place, engine: Engine, progress: Progress = silent, *, any_tim
         try:
             step.work(progress)
         except StoreError:
-            nearline.require(place.nearline_as_set, place.nearline_id)  # which may be why
+            place.mounted_nearline()  # which may be why
             raise
         mine.report = step.report()
         if step.stopped and not step.sums["parts"] and not step.sums["failed"]:
