@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import time
 from dataclasses import replace
@@ -260,7 +261,7 @@ def test_a_batch_in_which_none_comes_through_does_not_hold_the_others(
 
 def test_where_some_came_through_the_others_are_to_blame(waiting: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     """Though none of their own batch did."""
-    first, *others = waiting.place().catalog.queued(9)
+    first, *_ = waiting.place().catalog.queued(9)
     real = backing.transcode
 
     def stumbling(part: Any, *words: Any) -> Any:
@@ -438,6 +439,22 @@ def test_what_the_second_reading_refuses_is_not_published(waiting: Archive) -> N
     assert str(row.reason).startswith("its copy, read again: ")
     assert waiting.backup("b2").parts == 1
     assert waiting.near() == waiting.parts()
+
+
+def test_the_second_reading_asks_the_nas(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What this machine remembers to have written of a part, and of a file beside it, is forgotten before."""
+    make_exam(archive.san / "large", slices=1, modality="CT", seed=7, size=1024)
+    archive.night(**APART)
+    forgotten, real = set[str](), os.posix_fadvise
+
+    def advise(fd: int, *words: int) -> None:
+        forgotten.add(Path(f"/proc/self/fd/{fd}").readlink().name)
+        real(fd, *words)
+
+    monkeypatch.setattr(os, "posix_fadvise", advise)
+    archive.backup(**APART)
+    beside = next(Path(path).name for path in archive.near() if path.endswith(".dcm"))
+    assert forgotten == {"part.sdicom", beside}
 
 
 @pytest.fixture
