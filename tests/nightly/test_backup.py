@@ -19,7 +19,7 @@ from sdfo.client import Archive as Client
 from sdfo.errors import EngineError, Fenced, Full, LeaseHeld, Postponed, SdicomError, WrongStore
 from sdfo.model import Tier
 from sdfo.nightly import backing
-from sdfo.nightly.backup import _Backup, backup
+from sdfo.nightly.backup import _Backup, backup, require_time
 from sdfo.nightly.gc import gc
 from sdfo.nightly.local import LocalEngine
 from sdfo.nightly.place import init
@@ -143,6 +143,8 @@ def test_no_exam_is_begun_when_the_end_is_near(waiting: Archive) -> None:
     catalog.start_run("b0", "local")
     catalog.note_step("b0", "backup", "done", {"per_second": 10.0, "rate": 10.0})
     soon = hours(timedelta(hours=-2), timedelta(minutes=5))
+    with pytest.raises(Postponed, match="it is not the time"):
+        require_time(waiting.place("b1", **soon))  # what the DAG asks before it starts Spark
     with pytest.raises(Postponed, match="it is not the time"):
         waiting.backup(**soon)
     assert catalog.steps("b1")["backup"].state == "postponed"

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from statistics import median
+from typing import Any
 
 from sdfo import crashpoints
 from sdfo.catalog import NewCopy, QuarantineNote, Waiting
@@ -88,8 +89,11 @@ def backup(place: Place, engine: Engine, progress: Progress = silent, *, any_tim
 
 
 def require_time(place: Place) -> None:
-    """`Postponed` if something waits and now is not the time for it."""
-    _until(place)
+    """`Postponed` if something waits and now is not the time for it, or its end too near for the first of it."""
+    until, first = _until(place), next(iter(place.catalog.queued(1)), None)
+    job = replace(place.job, until=until, per_second=_last(place).get("per_second"))
+    if first is not None and is_late(job, _task(first)):
+        raise _not_now(place)
 
 
 def _until(place: Place) -> float | None:
@@ -120,8 +124,7 @@ class _Backup:
         self.speeds: list[float] = []
         self.seconds, self.stopped = 0.0, ""
         self.lossy = LossyStep(place, engine)
-        last = place.catalog.last_step(BACKUP, "done")
-        self._last = {} if last is None else last[1].report
+        self._last = _last(place)
 
     @property
     def per_second(self) -> float | None:
@@ -294,6 +297,12 @@ class _Backup:
             ran_by=self.engine.ran,
             lossy=self.lossy.report() if self.lossy.on else None,
         )
+
+
+def _last(place: Place) -> dict[str, Any]:
+    """The report of the last backup that ended well."""
+    found = place.catalog.last_step(BACKUP, "done")
+    return {} if found is None else found[1].report
 
 
 def _task(row: Waiting) -> BackupTask:
