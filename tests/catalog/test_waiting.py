@@ -13,7 +13,7 @@ from sdfo.catalog import Availability, Catalog, Lease, NewCopy, PartEntry, Quara
 from sdfo.catalog.connecting import create_file
 from sdfo.catalog.migrations import configuration
 from sdfo.catalog.waiting import BACKUP
-from sdfo.errors import Fenced, NotFound
+from sdfo.errors import Conflict, Fenced, NotFound
 from sdfo.model import Form, Tier
 from sdfo.testing.parts import digest, entry, record
 
@@ -89,6 +89,28 @@ def test_a_copy_closes_what_was_set_aside(catalog: Catalog, lease: Lease) -> Non
     catalog.add_copies(lease, [copy_of(part)])
     assert catalog.quarantine() == []
     assert [row.state for row in catalog.quarantine(None)] == ["archived"]
+
+
+def test_a_part_whose_source_is_mended_is_tried_again(catalog: Catalog, lease: Lease) -> None:
+    """What set it aside is released by the copy on HDFS that was found whole."""
+    (part,) = published(catalog, A)
+    part_id = catalog.parts(A)[0].id
+    catalog.mark_copy(part_id, "hdfs", "damaged")
+    catalog.open_quarantine("run-1", QuarantineNote("backup: damaged", b"", 1, BACKUP), study=A, folder_id=None)
+    assert order(catalog) == []
+    catalog.mark_copy(part_id, "hdfs", "verified")
+    assert [row.check for row in catalog.queued(9)] == [part.check]
+    assert [row.state for row in catalog.quarantine(None)] == ["released"]
+
+
+def test_a_part_without_a_copy_is_not_accepted(catalog: Catalog) -> None:
+    """It would never be tried again, for a decision is not turned round."""
+    published(catalog, A)
+    entry_id = catalog.open_quarantine("run-1", QuarantineNote("backup: died", b"", 1, BACKUP), study=A, folder_id=None)
+    with pytest.raises(Conflict, match=f"next: sdfo quarantine release {entry_id}"):
+        catalog.resolve_quarantine(entry_id, "accepted")
+    catalog.resolve_quarantine(entry_id, "released")
+    assert order(catalog) == [A]
 
 
 def test_a_damaged_copy_waits_to_be_made_again(catalog: Catalog, lease: Lease) -> None:

@@ -274,7 +274,7 @@ class Catalog:
             return copies.page(conn, tier, after, most)
 
     def aparts(self, part_id: int) -> list[str]:
-        """The paths on HDFS of the files kept apart beside a part."""
+        """The paths of the files kept apart beside a part, the same on every tier."""
         with self.database.read() as conn:
             return copies.aparts(conn, part_id)
 
@@ -323,7 +323,12 @@ class Catalog:
             return entry_id
 
     def resolve_quarantine(self, entry_id: int, decision: str) -> None:
-        """`accepted`: the archived bytes are final. `released`: the next scan reads the file again."""
+        """`accepted`: the archived bytes are final. `released`: the next scan reads the file again.
+
+        `Conflict` for a part without a backup that is to be accepted: it would never have one.
+        """
         with self._recording() as (conn, lines):
+            if decision == "accepted":
+                waiting.refuse_to_accept(conn, entry_id)
             line = quarantine.resolve(conn, entry_id, decision, clock(conn))
             lines += [line] if line else []

@@ -251,7 +251,7 @@ class _Backup:
             self._count(task, outcome)
         for path in replaced:
             set_away(self.place.nearline, path, self.place.run)
-        self.lossy.batch(job, [(task.part_id, task.study, task.check, task.path) for task, _ in moved])
+        self.lossy.batch(self.mine, job, [(task.part_id, task.study, task.check, task.path) for task, _ in moved])
 
     def _copy(self, outcome: BackupOutcome) -> NewCopy:
         if outcome.written is None:

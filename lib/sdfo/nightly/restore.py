@@ -137,7 +137,7 @@ def _lost(place: Place) -> Iterator[_Held]:
     found = dict[int, _Held]()
     for tier in stores:
         for part, copy in _all(place, tier):
-            why = _glance(place, stores[tier], listed[tier], part, copy)
+            why = _glance(place, listed[tier], part, copy)
             if why is not None:
                 known = found.setdefault(part.id, _with_copies(place, part))
                 found[part.id] = replace(known, hdfs_fault=why) if tier is Tier.HDFS else replace(known, near_fault=why)
@@ -156,7 +156,7 @@ def _with_copies(place: Place, part: PartRow) -> _Held:
     return _Held(part, copies.get(Tier.HDFS), copies.get(Tier.NEARLINE))
 
 
-def _glance(place: Place, store: Store, listed: dict[str, int], part: PartRow, copy: CopyRow) -> str | None:
+def _glance(place: Place, listed: dict[str, int], part: PartRow, copy: CopyRow) -> str | None:
     if copy.path not in listed:
         return "missing"
     if copy.state == "damaged":
@@ -164,19 +164,8 @@ def _glance(place: Place, store: Store, listed: dict[str, int], part: PartRow, c
     if listed[copy.path] != copy.size:
         return "damaged: another length"
     beside = place.catalog.aparts(part.id)
-    if beside and copy.check != part.check:
-        beside = list(_beside(store, copy))
     absent = next((path for path in beside if path not in listed), None)
     return None if absent is None else f"a file that belongs beside it is missing: {absent.rpartition('/')[2]}"
-
-
-def _beside(store: Store, copy: CopyRow) -> Iterator[str]:
-    """Paths of the files beside a copy that another codec wrote, as its own index has them."""
-    try:
-        with Part.open(store, copy.path) as part:
-            yield from (f"{copy.path.rpartition('/')[0]}/{apart.path}" for apart in part.aparts)
-    except FormatError:
-        yield copy.path + " (its header cannot be read)"
 
 
 class _Restore:
