@@ -115,6 +115,7 @@ def mark(conn: Connection, part_id: int, tier: str, state: str, now: datetime, w
     """
     values: dict[str, Any] = {"state": state} | ({"verified_at": now} if state == "verified" else {})
     this = (_COPY.part_id == part_id, _COPY.tier == tier)
+    before = conn.execute(select(_COPY.state).where(*this)).scalar()
     if conn.execute(update(tables.copy).where(*this).values(values)).rowcount == 0:
         raise NotFound(f"this part has no copy on {tier}", found=part_id)
     part = conn.execute(select(tables.part).where(_PART.id == part_id)).one()
@@ -123,7 +124,7 @@ def mark(conn: Connection, part_id: int, tier: str, state: str, now: datetime, w
         waiting.put(conn, part_id, now, why)
     elif tier == Tier.NEARLINE and state == "verified":
         waiting.done(conn, part_id, now)
-    elif tier == Tier.HDFS and state == "verified":
+    elif tier == Tier.HDFS and (before, state) == ("damaged", "verified"):
         waiting.mended(conn, part_id, now)
     return {
         "what": "copy",
