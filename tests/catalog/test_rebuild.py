@@ -28,7 +28,7 @@ from sdfo.catalog import (
     tables,
 )
 from sdfo.catalog.waiting import BACKUP
-from sdfo.errors import CatalogError, Exists, LeaseHeld
+from sdfo.errors import CatalogError, Exists, LeaseHeld, WrongStore
 from sdfo.model import FileStamp, Form, Tier
 from sdfo.sdicom import Part
 from sdfo.stores.local import LocalStore
@@ -117,7 +117,7 @@ def archive(catalog: Catalog, store: LocalStore) -> Archive:
 
 def rebuilt(archive: Archive, new_url: Callable[[], str]) -> tuple[Catalog, Any]:
     again = Catalog(new_url())
-    return again, rebuild(again, archive.store, archive.nearline)
+    return again, rebuild(again, archive.store, lambda: archive.nearline)
 
 
 CT, MR, LATE = Series("CT", 1, 16), Series("MR", 2, 16), Series("CT", 1, 16, number=2)
@@ -155,7 +155,7 @@ def _backup(archive: Archive, first: PartEntry, other: PartEntry, added: PartEnt
     lease = catalog.take_lease("backup", "run-2", "host")
     parts = {each.check: each for study in (CT.study_uid, MR.study_uid) for each in catalog.parts(study)}
     for check in (added.check, added.check, *(parts.keys() - {first.check, other.check, added.check})):
-        tries = catalog.note_failed_backup(lease, parts[check].id, "a worker process died")
+        (tries,) = catalog.note_failed_backups(lease, [parts[check].id], "a worker process died")
         note = QuarantineNote(f"backup: {check[:16]}", b"", parts[check].ordinal, BACKUP)
         catalog.open_quarantine("run-2", note, study=parts[check].study, folder_id=None)
     assert tries == 1
@@ -204,7 +204,7 @@ def test_all_tables_are_equal(archive: Archive, new_url: Callable[[], str]) -> N
     for name, expected in before.items():
         assert after[name] == expected, name
     assert (report.nearline, report.waiting) == (2, ())
-    assert rebuild(again, archive.store, archive.nearline, replace=True) == report
+    assert rebuild(again, archive.store, lambda: archive.nearline, replace=True) == report
     assert contents(again) == before
     again.close()
 
@@ -240,7 +240,7 @@ def test_a_catalog_with_rows_is_refused(archive: Archive) -> None:
     with pytest.raises(CatalogError, match="not empty"):
         rebuild(archive.catalog, archive.store)
     assert contents(archive.catalog) == before
-    rebuild(archive.catalog, archive.store, archive.nearline, replace=True)
+    rebuild(archive.catalog, archive.store, lambda: archive.nearline, replace=True)
     assert contents(archive.catalog) == before
     assert archive.catalog.take_lease("archive", "run-1", "host").token == archive.lease.token + 1
 
@@ -360,4 +360,24 @@ def test_without_near_line_all_wait(archive: Archive, new_url: Callable[[], str]
     report = rebuild(again, archive.store)
     assert set(report.waiting) == {part.path for part in parts}
     assert again.queue().parts == 2
+    again.close()
+
+
+def test_a_near_line_store_that_goes_away_is_not_lost(archive: Archive, new_url: Callable[[], str]) -> None:
+    """While its copies are looked at: the rebuild ends with that, and calls none of them lost."""
+    parts, asked = _near(archive, 1, 2), 0
+    for part in parts:
+        archive.nearline.delete(part.path)
+
+    def mounted() -> LocalStore:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            raise WrongStore("is it mounted?")
+        return archive.nearline
+
+    again = Catalog(new_url())
+    with pytest.raises(WrongStore):
+        rebuild(again, archive.store, mounted)
+    assert {copy.state for _, copy in again.page_of_copies(Tier.NEARLINE)} == {"verified"}
     again.close()

@@ -13,7 +13,7 @@ from sdfo.catalog import Availability, Catalog, Lease, NewCopy, PartEntry, Quara
 from sdfo.catalog.connecting import create_file
 from sdfo.catalog.migrations import configuration
 from sdfo.catalog.waiting import BACKUP
-from sdfo.errors import Fenced, NotFound
+from sdfo.errors import Conflict, Fenced, NotFound
 from sdfo.model import Form, Tier
 from sdfo.testing.parts import digest, entry, record
 
@@ -61,7 +61,7 @@ def test_what_failed_comes_last(catalog: Catalog, lease: Lease) -> None:
     """Behind all that were never tried, with the reason; set aside it is not tried, and counted apart, until it is released."""
     published(catalog, A, B, C)
     first = catalog.queued(1)[0]
-    assert catalog.note_failed_backup(lease, first.part_id, "died") == 1
+    assert catalog.note_failed_backups(lease, [first.part_id], "died") == [1]
     assert order(catalog) == [B, C, A]
     assert [(row.tries, row.reason) for row in catalog.queued(9)][-1] == (1, "died")
     note = QuarantineNote("backup: died", b"", first.ordinal, BACKUP)
@@ -72,6 +72,16 @@ def test_what_failed_comes_last(catalog: Catalog, lease: Lease) -> None:
     assert order(catalog) == [B, C, A]
 
 
+def test_what_waits_for_other_work_is_not_its_concern(catalog: Catalog, lease: Lease) -> None:
+    """The table has a kind of work in each row: the backup sees and counts its own alone."""
+    published(catalog, A)
+    (row,) = catalog.queued(1)
+    with catalog.database.write() as conn:
+        conn.execute(insert(tables.queue).values(part_id=row.part_id, work="other", since=row.since, tries=0))
+    assert (order(catalog), catalog.queue().parts) == ([A], 1)
+    assert catalog.note_failed_backups(lease, [row.part_id], "died") == [1]
+
+
 def test_a_copy_closes_what_was_set_aside(catalog: Catalog, lease: Lease) -> None:
     """Nobody need look any more why it failed."""
     (part,) = published(catalog, A)
@@ -79,6 +89,29 @@ def test_a_copy_closes_what_was_set_aside(catalog: Catalog, lease: Lease) -> Non
     catalog.add_copies(lease, [copy_of(part)])
     assert catalog.quarantine() == []
     assert [row.state for row in catalog.quarantine(None)] == ["archived"]
+
+
+def test_a_part_whose_source_is_mended_is_tried_again(catalog: Catalog, lease: Lease) -> None:
+    """What set it aside is released by the copy on HDFS that was found whole."""
+    (part,) = published(catalog, A)
+    part_id = catalog.parts(A)[0].id
+    catalog.open_quarantine("run-1", QuarantineNote("backup: damaged", b"", 1, BACKUP), study=A, folder_id=None)
+    catalog.mark_copy(part_id, "hdfs", "verified")  # it always was: something else set it aside
+    assert order(catalog) == []
+    catalog.mark_copy(part_id, "hdfs", "damaged")
+    catalog.mark_copy(part_id, "hdfs", "verified")
+    assert [row.check for row in catalog.queued(9)] == [part.check]
+    assert [row.state for row in catalog.quarantine(None)] == ["released"]
+
+
+def test_a_part_without_a_copy_is_not_accepted(catalog: Catalog) -> None:
+    """It would never be tried again, for a decision is not turned round."""
+    published(catalog, A)
+    entry_id = catalog.open_quarantine("run-1", QuarantineNote("backup: died", b"", 1, BACKUP), study=A, folder_id=None)
+    with pytest.raises(Conflict, match=f"next: sdfo quarantine release {entry_id}"):
+        catalog.resolve_quarantine(entry_id, "accepted")
+    catalog.resolve_quarantine(entry_id, "released")
+    assert order(catalog) == [A]
 
 
 def test_a_damaged_copy_waits_to_be_made_again(catalog: Catalog, lease: Lease) -> None:
@@ -100,7 +133,7 @@ def test_a_zombie_adds_nothing(catalog: Catalog, lease: Lease) -> None:
     with pytest.raises(Fenced):
         catalog.add_copies(lease, [copy_of(part)])
     with pytest.raises(Fenced):
-        catalog.note_failed_backup(lease, catalog.queued(1)[0].part_id, "x")
+        catalog.note_failed_backups(lease, [catalog.queued(1)[0].part_id], "x")
     assert [row.tries for row in catalog.queued(9)] == [0]
 
 

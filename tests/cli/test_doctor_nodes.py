@@ -37,6 +37,13 @@ def test_one_bad_container_is_a_bad_node():
     assert "down; yarn logs -applicationId application_1_0001" in found["node two"][2]
 
 
+def test_a_node_without_the_nas():
+    """No night fails for it: it is told, with the other way, and is not required."""
+    found = _found(Seen("one", "c1", "", "", "", "is it mounted?"))
+    assert found["node one"][:2] == (False, False)
+    assert "near-line: is it mounted?; mount the NAS at nearline.root there" in found["node one"][2]
+
+
 def test_no_container_at_all():
     """Then nothing is proved: required, and not there."""
     assert _found()["Spark on YARN"][:2] == (False, True)
@@ -48,8 +55,9 @@ def test_what_a_look_finds(site, monkeypatch):
     monkeypatch.setenv("NM_HOST", "one")
     monkeypatch.chdir(site.folder)
     settings = load(site.folder / "conf" / "site.toml")
-    seen = look(json.dumps(settings.public()), san)
-    assert (seen.node, seen.san, seen.hdfs) == ("one", "", "")
+    near = (site.folder / "nearline" / ".sdfo-nearline").read_text()
+    seen = look(json.dumps(settings.public()), san, near)
+    assert (seen.node, seen.san, seen.hdfs, seen.nearline) == ("one", "", "", "")
     assert f"Python is {sys.prefix}" in seen.software
     assert not [path for path in (site.hdfs / "attempts").rglob("*") if path.is_file()]
 
@@ -60,8 +68,9 @@ def test_a_look_at_what_is_not_there(site, monkeypatch):
     (site.san / ".sdfo-san").unlink()
     shutil.rmtree(site.hdfs)
     site.hdfs.write_text("no folder")
-    seen = look(json.dumps(load(site.folder / "conf" / "site.toml").public()), san)
+    seen = look(json.dumps(load(site.folder / "conf" / "site.toml").public()), san, "another")
     assert "no id file" in seen.san
+    assert "another near-line store" in seen.nearline
     assert seen.hdfs
     assert str(site.folder) not in seen.san + seen.hdfs
 

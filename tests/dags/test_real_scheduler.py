@@ -41,7 +41,8 @@ def port() -> str:
 def standalone(airflow, archive, port: str) -> Iterator[psutil.Process]:
     """Airflow as `make airflow` opens it, over an archive whose SAN holds one exam."""
     make_exam(archive.san / "exam", slices=4, modality="CT", seed=9, size=64)
-    env = airflow.env(SDFO_CONF=str(archive.settings), SDFO_AIRFLOW_PORT=port)
+    any_time = {"SDFO__NEARLINE__START": "00:00", "SDFO__NEARLINE__END": "00:00"}
+    env = airflow.env(SDFO_CONF=str(archive.settings), SDFO_AIRFLOW_PORT=port, **any_time)
     log = airflow.home / "standalone.log"
     with open(log, "wb") as out:
         started = subprocess.Popen([PAGES], env=env, stdout=out, stderr=out, start_new_session=True)
@@ -81,9 +82,12 @@ def test_the_login_is_printed(standalone: psutil.Process, airflow) -> None:
     assert f"password      {passwords['admin']}\n" in (airflow.home / "standalone.log").read_text()
 
 
-def test_the_scheduler_runs_the_night(standalone: psutil.Process, airflow, archive) -> None:
-    """Switched on and triggered, the DAG runs to its end: pool and connection are there, and it is a good night."""
+def test_the_scheduler_runs_the_night_and_the_backup_after_it(standalone: psutil.Process, airflow, archive) -> None:
+    """Switched on and triggered, the DAG runs to its end: pool and connection are there, and it is a good night. What it
+    published starts the backup, which nobody triggers."""
     wait_for("DAG", 180, lambda: airflow.json("dags", "list"))
+    done = airflow("dags", "unpause", "--yes", "backup_nearline")
+    assert done.returncode == 0, done.stdout
     for words in (["unpause", "--yes"], ["trigger", "--run-id", "by-hand"]):
         done = airflow("dags", *words, "nightly_archive")
         assert done.returncode == 0, done.stdout
@@ -94,3 +98,12 @@ def test_the_scheduler_runs_the_night(standalone: psutil.Process, airflow, archi
 
     assert wait_for("end of the night", 900, ended) == ["success"]
     assert archive.report("by-hand")["good"]
+
+    def backed_up() -> list[str]:
+        runs = airflow.json("dags", "list-runs", "backup_nearline")
+        return [run["state"] for run in runs if run["run_id"].startswith("asset_triggered")]
+
+    assert wait_for("backup", 300, lambda: [state for state in backed_up() if state in ("success", "failed")]) == [
+        "success"
+    ]
+    assert len(list((archive.settings.parent / "nearline" / "exams").rglob("*.sdicom"))) == 1

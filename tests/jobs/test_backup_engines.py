@@ -12,6 +12,7 @@ import pytest
 
 from sdfo.nightly.restore import restore
 from sdfo.testing.archive import Archive, fill, new_archive
+from sdfo.testing.exams import make_exam
 
 JOB = Path(__file__).parents[2] / "jobs" / "backup_exams.py"
 
@@ -23,19 +24,26 @@ def _copies(archive: Archive, folder: Path, count: int) -> list[Archive]:
 
 @pytest.mark.parametrize("codec", ["htj2k", "j2k-roi"])
 def test_a_part_comes_back_from_compressed_copies(tmp_path: Path, codec: str) -> None:
-    """Under its own name with the same bytes; the copy is another file, smaller, with its codec in the catalog."""
+    """Under its own name with the same bytes, a large file beside one too; the copy is another file, smaller, with its codec in the
+    catalog."""
     archive = new_archive(tmp_path)
     fill(archive.san, range(2), 128)
-    archive.night()
+    make_exam(archive.san / "large", slices=1, modality="CT", seed=7, size=1024)
+    settings = {
+        "hdfs": {"root": "hdfs", "max_record_mib": 1},
+        "nearline": {"root": "nearline", "codec": codec, "workers": 0, "start": "00:00", "end": "00:00"},
+    }
+    archive.night(**settings)
     before = archive.parts()
-    settings = {"nearline": {"root": "nearline", "codec": codec, "workers": 0, "start": "00:00", "end": "00:00"}}
     done = archive.backup(**settings)
-    assert (done.parts, done.compressed, done.kept) == (2, 4, {})
+    assert (done.parts, done.compressed) == (3, 4)
     assert done.written < done.bytes
-    assert not set(archive.near().values()) & set(before.values())
+    assert archive.place().catalog.known_paths("nearline") == set(archive.near())
+    same = set(archive.near().values()) & set(before.values())
+    assert len(same) == 2  # the large file, and its part, which holds nothing else
     for path in before:
         (archive.folder / "hdfs" / path).unlink()
-    assert restore(archive.place("x", **settings), None).restored == 2
+    assert restore(archive.place("x", **settings), None).restored == 3
     assert archive.parts() == before
     catalog = archive.place().catalog
     for row in catalog.page_of_copies("nearline"):

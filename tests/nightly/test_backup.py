@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import os
 import shutil
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from sdfo.catalog import Availability, Query
+from sdfo.cli import main
 from sdfo.client import Archive as Client
 from sdfo.errors import EngineError, Fenced, Full, LeaseHeld, Postponed, SdicomError, WrongStore
 from sdfo.model import Tier
 from sdfo.nightly import backing
-from sdfo.nightly.backup import backup
+from sdfo.nightly.backup import _Backup, backup, require_time
 from sdfo.nightly.gc import gc
 from sdfo.nightly.local import LocalEngine
 from sdfo.nightly.place import init
@@ -26,6 +31,7 @@ from sdfo.nightly.restore import restore
 from sdfo.nightly.scan import scan
 from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.testing.exams import make_exam
+from sdfo.transcoder import copying
 
 ZONE = ZoneInfo("Europe/Berlin")
 APART = {"hdfs": {"root": "hdfs", "max_record_mib": 1}}
@@ -55,6 +61,14 @@ def hours(start: timedelta, end: timedelta) -> dict[str, Any]:
 
 def near(archive: Archive, path: str) -> Path:
     return archive.folder / "nearline" / path
+
+
+def command(archive: Archive, *words: str, **environ: str) -> tuple[int, str]:
+    """A command in this very process: its exit code, and all that it said."""
+    out = io.StringIO()
+    with patch.dict(os.environ, environ), redirect_stdout(out), redirect_stderr(out):
+        code = main(["--conf", str(archive.toml), "--json", *words])
+    return code, out.getvalue()
 
 
 def no_attempts(archive: Archive) -> bool:
@@ -88,8 +102,8 @@ def test_an_empty_queue_ends_well(waiting: Archive) -> None:
     """At any hour, with no backup to do: exit 0, and near-line is not even asked for."""
     waiting.backup()
     (waiting.folder / "nearline").rename(waiting.folder / "away")
-    done = waiting.sdfo("backup", "--run", "b2", **_environ(hours(timedelta(hours=2), timedelta(hours=3))))
-    assert done.returncode == 0, done.stderr
+    later = _environ(hours(timedelta(hours=2), timedelta(hours=3)))
+    assert command(waiting, "backup", "--run", "b2", **later)[0] == 0
     assert waiting.backup("b3").parts == 0
 
 
@@ -103,35 +117,36 @@ def test_outside_its_hours_nothing_is_begun(waiting: Archive) -> None:
     with pytest.raises(Postponed, match=r"it is not the time: the backup works from .*; 3 parts waiting"):
         waiting.backup(**later)
     assert waiting.near() == {}
-    done = waiting.sdfo("backup", "--run", "b1", "--dry-run", **_environ(later))
-    assert done.returncode == 75
-    assert "--any-time" in done.stdout
+    code, said = command(waiting, "backup", "--run", "b1", "--dry-run", **_environ(later))
+    assert code == 75
+    assert "--any-time" in said
     assert backup(waiting.place("b1", **later), LocalEngine(0), any_time=True).parts == 3
 
 
 class Slow(LocalEngine):
-    """Takes so many seconds more for each exam."""
+    """Takes an hour for each exam, by the clock of this process."""
 
-    seconds = 0.8
+    hours = 0
 
     def backup(self, job: Any, tasks: Any, *words: Any) -> Any:
-        time.sleep(self.seconds * len(tasks))
-        return super().backup(job, tasks, *words)
+        found = super().backup(job, tasks, *words)
+        self.hours += len(tasks)
+        return found
 
 
-def test_it_stops_when_its_hours_end(archive: Archive) -> None:
+def test_it_stops_when_its_hours_end(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two exams: what is done is done, and the oldest of what is left is first in line in the next hours."""
-    fill(archive.san, range(6), 16)
+    fill(archive.san, range(4), 16)
     archive.night()
     order = [row.check for row in archive.place().catalog.queued(9)]
-    window = hours(timedelta(seconds=-1), timedelta(seconds=2.5))
+    window, engine, now = hours(timedelta(hours=-1), timedelta(hours=1.5)), Slow(0), time.time
     window["nearline"]["batch_gib"] = 1e-9
-    done = backup(archive.place("b1", **window), Slow(0))
-    assert 0 < done.parts < 6
-    assert done.stopped == "the hours are over"
-    assert done.left == 6 - done.parts == len(archive.place().catalog.queued(9))
-    assert [row.check for row in archive.place().catalog.queued(9)] == order[done.parts :]
-    assert archive.backup("b2").parts == done.left
+    monkeypatch.setattr(time, "time", lambda: now() + engine.hours * 3600)
+    done = backup(archive.place("b1", **window), engine)
+    monkeypatch.undo()
+    assert (done.parts, done.left, done.stopped) == (2, 2, "the hours are over")
+    assert [row.check for row in archive.place().catalog.queued(9)] == order[2:]
+    assert archive.backup("b2").parts == 2
     assert archive.near() == archive.parts()
 
 
@@ -141,6 +156,8 @@ def test_no_exam_is_begun_when_the_end_is_near(waiting: Archive) -> None:
     catalog.start_run("b0", "local")
     catalog.note_step("b0", "backup", "done", {"per_second": 10.0, "rate": 10.0})
     soon = hours(timedelta(hours=-2), timedelta(minutes=5))
+    with pytest.raises(Postponed, match="it is not the time"):
+        require_time(waiting.place("b1", **soon))  # what the DAG asks before it starts Spark
     with pytest.raises(Postponed, match="it is not the time"):
         waiting.backup(**soon)
     assert catalog.steps("b1")["backup"].state == "postponed"
@@ -207,22 +224,46 @@ def test_an_exam_that_is_stumbled_over_is_tried_once_more(waiting: Archive, monk
     assert waiting.near() == waiting.parts()
 
 
-@pytest.mark.night
+class Dying(LocalEngine):
+    """Its worker dies of one exam."""
+
+    study: str
+
+    def backup(self, job: Any, tasks: Any, *words: Any) -> Any:
+        if any(task.study == self.study for task in tasks):
+            raise EngineError("a worker process died")
+        return super().backup(job, tasks, *words)
+
+
+def _is_aside_alone(archive: Archive, study: str) -> None:
+    assert len(archive.near()) == 2
+    (entry,) = archive.place().catalog.quarantine()
+    assert (entry.study, entry.kind) == (study, "backup")
+    assert "engine: a worker process died" in entry.reason
+    assert archive.place().catalog.queue().aside == 1
+
+
 def test_an_exam_that_kills_its_worker_is_set_aside(waiting: Archive) -> None:
     """Repeated alone, twice; the others are copied in the same run."""
+    engine = Dying(0)
+    engine.study = waiting.place().catalog.queued(9)[1].study
+    assert backup(waiting.place("b1"), engine).set_aside == 1
+    _is_aside_alone(waiting, engine.study)
+
+
+@pytest.mark.long
+@pytest.mark.night
+def test_an_exam_that_kills_a_process_is_set_aside(waiting: Archive) -> None:
+    """The same with worker processes, and kill -9."""
     study = waiting.place().catalog.queued(9)[1].study
     words = {"SDFO_CRASH_AT": f"backup.begun@{study}", "SDFO__NEARLINE__WORKERS": "1"}
     done = waiting.sdfo("backup", "--run", "b1", **words)
     assert done.returncode == 0, done.stderr
-    assert len(waiting.near()) == 2
-    (entry,) = waiting.place().catalog.quarantine()
-    assert (entry.study, entry.kind) == (study, "backup")
-    assert "engine: a worker process died" in entry.reason
-    assert waiting.place().catalog.queue().aside == 1
+    _is_aside_alone(waiting, study)
 
 
 def test_no_exam_is_to_blame_where_none_comes_through(waiting: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The step fails, and nothing is set aside or counted."""
+    """The step fails, and nothing is set aside; what it was given is behind the others now."""
 
     def stumbling(*words: Any) -> Any:
         raise ValueError
@@ -230,8 +271,47 @@ def test_no_exam_is_to_blame_where_none_comes_through(waiting: Archive, monkeypa
     monkeypatch.setattr(backing, "transcode", stumbling)
     with pytest.raises(EngineError, match="no exam of 3 was backed up"):
         waiting.backup()
-    assert [row.tries for row in waiting.place().catalog.queued(9)] == [0, 0, 0]
+    assert [row.tries for row in waiting.place().catalog.queued(9)] == [1, 1, 1]
+    assert waiting.place().catalog.quarantine() == []
     assert waiting.place().catalog.lease_holder("backup") is None
+
+
+def test_a_batch_in_which_none_comes_through_does_not_hold_the_others(
+    waiting: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The two oldest fill a batch and are no good: the third has its copy one run later, and these are set aside."""
+    first, second, third = waiting.place().catalog.queued(9)
+    real = backing.transcode
+
+    def stumbling(part: Any, *words: Any) -> Any:
+        if part.study != third.study:
+            raise ValueError
+        return real(part, *words)
+
+    monkeypatch.setattr(backing, "transcode", stumbling)
+    pair = hours(timedelta(0), timedelta(0))
+    pair["nearline"]["batch_gib"] = (first.size + second.size) / 1024**3
+    with pytest.raises(EngineError, match="no exam of 2"):
+        waiting.backup("b1", **pair)
+    done = waiting.backup("b2", **pair)
+    assert (done.parts, done.failed, done.set_aside, done.left) == (1, 2, 2, 0)
+    assert third.path in waiting.near()
+
+
+def test_where_some_came_through_the_others_are_to_blame(waiting: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though none of their own batch did."""
+    first, *_ = waiting.place().catalog.queued(9)
+    real = backing.transcode
+
+    def stumbling(part: Any, *words: Any) -> Any:
+        if part.study != first.study:
+            raise ValueError
+        return real(part, *words)
+
+    monkeypatch.setattr(backing, "transcode", stumbling)
+    monkeypatch.setattr(_Backup, "_most", lambda self: 1e12 * bool(self.tried))
+    done = waiting.backup("b1")
+    assert (done.parts, done.failed, done.left) == (1, 2, 2)
 
 
 def test_a_full_nas_ends_the_step_and_keeps_what_was_done(waiting: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,9 +341,9 @@ def test_an_unmounted_nas_is_not_an_empty_one(waiting: Archive) -> None:
     with pytest.raises(WrongStore):
         init(waiting.settings())
     assert list((waiting.folder / "nearline").rglob("*")) == []
-    said = waiting.sdfo("status")
-    assert said.returncode == 1
-    assert "is it mounted?" in said.stdout
+    code, said = command(waiting, "status")
+    assert code == 1
+    assert "is it mounted?" in said
     (waiting.folder / "nearline").rmdir()
     (waiting.folder / "away").rename(waiting.folder / "nearline")
     assert waiting.backup().parts == 3
@@ -299,12 +379,35 @@ def test_a_nas_that_goes_away_ends_the_step(waiting: Archive) -> None:
     assert waiting.backup("b1").parts == 3
 
 
+def test_a_nas_that_goes_away_under_a_worker_is_no_fault_of_the_exam(
+    waiting: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half-written: the copy on HDFS is not called damaged for it, nobody is set aside, and the next run copies all."""
+
+    def leaving(pieces: Any) -> Any:
+        for piece in pieces:
+            yield piece
+            if (waiting.folder / "nearline").exists():
+                (waiting.folder / "nearline").rename(waiting.folder / "away")
+
+    monkeypatch.setattr(copying, "passing", leaving)
+    with pytest.raises(WrongStore, match="is it mounted"):
+        waiting.backup("b1")
+    monkeypatch.undo()
+    shutil.rmtree(waiting.folder / "nearline", ignore_errors=True)
+    (waiting.folder / "away").rename(waiting.folder / "nearline")
+    catalog = waiting.place().catalog
+    assert {copy.state for row in catalog.queued(9) for copy in catalog.copies(row.part_id)} == {"verified"}
+    assert ([row.tries for row in catalog.queued(9)], catalog.quarantine()) == ([0, 0, 0], [])
+    assert waiting.backup("b1").parts == 3
+
+
 def test_two_backups_are_not_at_work_at_once(waiting: Archive) -> None:
     """The second one is postponed; a night is at work beside a backup, and has its own lease."""
     held = waiting.place().catalog.take_lease("backup", "another", "host:1")
     with pytest.raises(LeaseHeld):
         waiting.backup()
-    assert waiting.sdfo("backup", "--run", "b1", "--dry-run").returncode == 75
+    assert command(waiting, "backup", "--run", "b1", "--dry-run")[0] == 75
     assert waiting.night("r2").good
     waiting.place().catalog.release(held)
     place = waiting.place("r3")
@@ -377,6 +480,22 @@ def test_what_the_second_reading_refuses_is_not_published(waiting: Archive) -> N
     assert waiting.near() == waiting.parts()
 
 
+def test_the_second_reading_asks_the_nas(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What this machine remembers to have written of a part, and of a file beside it, is forgotten before."""
+    make_exam(archive.san / "large", slices=1, modality="CT", seed=7, size=1024)
+    archive.night(**APART)
+    forgotten, real = set[str](), os.posix_fadvise
+
+    def advise(fd: int, *words: int) -> None:
+        forgotten.add(Path(f"/proc/self/fd/{fd}").readlink().name)
+        real(fd, *words)
+
+    monkeypatch.setattr(os, "posix_fadvise", advise)
+    archive.backup(**APART)
+    beside = next(Path(path).name for path in archive.near() if path.endswith(".dcm"))
+    assert forgotten == {"part.sdicom", beside}
+
+
 @pytest.fixture
 def backed(waiting: Archive) -> Archive:
     waiting.backup()
@@ -447,16 +566,29 @@ def test_all_that_is_lost_is_found_by_listing(archive: Archive) -> None:
     near(archive, second).unlink()
     for tier in ("hdfs", "nearline"):
         (archive.folder / tier / third).unlink()
-    said = archive.sdfo("restore", "--lost", "--dry-run")
-    assert said.returncode == 1
-    assert "would be restored" in said.stdout
-    said = archive.sdfo("restore", "--lost", "--run", "x", SDFO__HDFS__MAX_RECORD_MIB="1")
-    assert said.returncode == 1, said.stderr
-    assert f'"path": "{third}"' in said.stdout
-    assert "its near-line copy is not whole either: missing" in said.stdout
+    code, said = command(archive, "restore", "--lost", "--dry-run")
+    assert code == 1
+    assert "would be restored" in said
+    code, said = command(archive, "restore", "--lost", "--run", "x", SDFO__HDFS__MAX_RECORD_MIB="1")
+    assert code == 1, said
+    assert f'"path": "{third}"' in said
+    assert "its near-line copy is not whole either: missing" in said
     assert archive.backup("b2", **APART).parts == 1
     assert archive.parts() == {path: sha for path, sha in before.items() if path != third}
     assert archive.near() == archive.parts()
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_restore_calls_nothing_lost_on_a_nas_that_goes_away(backed: Archive, lost: bool) -> None:
+    """Once it was found mounted: else all of the archive would be copied again."""
+    place, study = backed.place("x"), Path(next(iter(backed.parts()))).name.split("-")[0]
+    assert place.nearline
+    (backed.folder / "nearline").rename(backed.folder / "away")
+    with pytest.raises(WrongStore, match="is it mounted"):
+        restore(place, None if lost else study)
+    assert place.catalog.queue().parts == 0
+    (backed.folder / "away").rename(backed.folder / "nearline")
+    assert restore(backed.place("y"), None).rows == ()
 
 
 def test_reading_falls_through_to_near_line(backed: Archive, tmp_path: Path) -> None:
@@ -477,15 +609,15 @@ def test_reading_falls_through_to_near_line(backed: Archive, tmp_path: Path) -> 
     assert {fault.tier for fault in client.faults} == {"san", "hdfs"}
 
 
-def test_an_exam_only_on_near_line_is_near(backed: Archive) -> None:
-    """The catalog's availability follows what a restore found."""
+def test_an_exam_lost_on_both_tiers_is_told(backed: Archive) -> None:
+    """Each copy; what its files on the SAN still serve stays online."""
     path = next(iter(backed.parts()))
     study = Path(path).name.split("-")[0]
     (backed.folder / "hdfs" / path).unlink()
     near(backed, path).unlink()
     assert restore(backed.place("x"), study).lost == 2
     (row,) = backed.place().catalog.find(Query(study=study))
-    assert row.availability is Availability.ONLINE  # its files are on the SAN still
+    assert row.availability is Availability.ONLINE
 
 
 def test_the_report_and_status_say_what_waits(archive: Archive) -> None:
@@ -498,10 +630,10 @@ def test_the_report_and_status_say_what_waits(archive: Archive) -> None:
     late = archive.night("r2", **short)
     assert "1 parts wait for their near-line copy" in late.todo[0].what
     assert late.todo[0].command == "sdfo backup --run r2 --any-time"
-    status = archive.sdfo("status", SDFO__LIMITS__BACKUP_AGE_HOURS="1e-9", SDFO__LIMITS__FREE="0")
-    assert status.returncode == 1
-    assert "1 part, " in status.stdout
-    assert archive.sdfo("status", SDFO__LIMITS__FREE="0").returncode == 0
+    code, said = command(archive, "status", SDFO__LIMITS__BACKUP_AGE_HOURS="1e-9", SDFO__LIMITS__FREE="0")
+    assert code == 1
+    assert "1 part, " in said
+    assert command(archive, "status", SDFO__LIMITS__FREE="0")[0] == 0
 
 
 def test_the_codec_follows_the_modality(archive: Archive) -> None:

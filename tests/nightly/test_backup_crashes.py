@@ -7,6 +7,7 @@ import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,8 +22,16 @@ from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.testing.exams import make_exam
 
 APART = {"hdfs": {"root": "hdfs", "max_record_mib": 1}}
-BACKUP = [name for name in NAMES if name.startswith(("backup.", "put.renamed"))]
-RESTORE = [name for name in NAMES if name.startswith(("restore.", "put."))]
+SHORT = {"backup.outcomes", "backup.renamed", "backup.committed", "restore.renamed", "put.away", "put.renamed"}
+"""Where something is durable and something else is not yet; the others leave a mere attempt, and are looked at in the long tests."""
+
+
+def _points(*begins: str) -> list[Any]:
+    names = (name for name in NAMES if name.startswith(begins))
+    return [pytest.param(name, marks=() if name in SHORT else pytest.mark.long) for name in names]
+
+
+BACKUP, RESTORE = _points("backup.", "put.renamed"), _points("restore.", "put.")
 
 
 @pytest.fixture(scope="module")

@@ -301,3 +301,26 @@ def test_a_relative_root_does_not_move(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir("/")
     store.put("file", b"data")
     assert (tmp_path / "store" / "file").read_bytes() == b"data"
+
+
+@pytest.mark.skipif(shutil.which("fincore") is None, reason="util-linux tells what the page cache holds")
+def test_what_is_forgotten_is_read_from_the_disk(tmp_path: Path) -> None:
+    """The page cache holds a written file, and none of it once it is forgotten."""
+    store = LocalStore(tmp_path)
+    with store.create("a") as sink:
+        sink.write(b"x" * 100_000)
+
+    def kept() -> int:
+        told = subprocess.run(
+            ["fincore", "-nb", "-o", "RES", tmp_path / "a"], capture_output=True, check=True, text=True
+        )
+        return int(told.stdout)
+
+    before = kept()
+    with store.open("a") as source:
+        source.forget()
+        after = kept()
+        if before and after == before:
+            pytest.skip("a file system in memory keeps all")
+        assert (before > 0, after) == (True, 0)
+        assert source.read(99_999, 1) == b"x"

@@ -274,7 +274,7 @@ class Catalog:
             return copies.page(conn, tier, after, most)
 
     def aparts(self, part_id: int) -> list[str]:
-        """The paths on HDFS of the files kept apart beside a part."""
+        """The paths of the files kept apart beside a part, the same on every tier."""
         with self.database.read() as conn:
             return copies.aparts(conn, part_id)
 
@@ -295,13 +295,13 @@ class Catalog:
         with self.database.read() as conn:
             return waiting.modalities(conn, part_ids)
 
-    def note_failed_backup(self, lease: Lease, part_id: int, reason: str) -> int:
-        """Count a try that came to nothing; how many did by now. It is first tried again after all that were never tried."""
+    def note_failed_backups(self, lease: Lease, part_ids: Iterable[int], reason: str) -> list[int]:
+        """Count a try of each that came to nothing; how many did by now. They are tried again after all that were never tried."""
         with self._recording(lease.token) as (conn, lines):
             leases.check(conn, lease)
-            tries, line = waiting.failed(conn, part_id, reason)
-            lines += [line] if line else []
-            return tries
+            found = [waiting.failed(conn, part_id, reason) for part_id in part_ids]
+            lines += [line for _, line in found if line]
+            return [tries for tries, _ in found]
 
     def known_paths(self, tier: str) -> set[str]:
         """Every path on this tier that the catalog answers for."""
@@ -323,7 +323,12 @@ class Catalog:
             return entry_id
 
     def resolve_quarantine(self, entry_id: int, decision: str) -> None:
-        """`accepted`: the archived bytes are final. `released`: the next scan reads the file again."""
+        """`accepted`: the archived bytes are final. `released`: the next scan reads the file again.
+
+        `Conflict` for a part without a backup that is to be accepted: it would never have one.
+        """
         with self._recording() as (conn, lines):
+            if decision == "accepted":
+                waiting.refuse_to_accept(conn, entry_id)
             line = quarantine.resolve(conn, entry_id, decision, clock(conn))
             lines += [line] if line else []

@@ -115,6 +115,7 @@ def mark(conn: Connection, part_id: int, tier: str, state: str, now: datetime, w
     """
     values: dict[str, Any] = {"state": state} | ({"verified_at": now} if state == "verified" else {})
     this = (_COPY.part_id == part_id, _COPY.tier == tier)
+    before = conn.execute(select(_COPY.state).where(*this)).scalar()
     if conn.execute(update(tables.copy).where(*this).values(values)).rowcount == 0:
         raise NotFound(f"this part has no copy on {tier}", found=part_id)
     part = conn.execute(select(tables.part).where(_PART.id == part_id)).one()
@@ -123,6 +124,8 @@ def mark(conn: Connection, part_id: int, tier: str, state: str, now: datetime, w
         waiting.put(conn, part_id, now, why)
     elif tier == Tier.NEARLINE and state == "verified":
         waiting.done(conn, part_id, now)
+    elif tier == Tier.HDFS and (before, state) == ("damaged", "verified"):
+        waiting.mended(conn, part_id, now)
     return {
         "what": "copy",
         "study": part.study,
@@ -147,16 +150,19 @@ def _of_part(row: Row[Any]) -> PartRow:
 
 
 def aparts(conn: Connection, part_id: int) -> list[str]:
-    """The paths on HDFS of the files kept apart beside this part."""
+    """The paths of the files kept apart beside this part, the same on every tier."""
     beside = (_RECORD.part_id == part_id, _RECORD.path.is_not(None))
     return sorted(set(conn.execute(select(_RECORD.path).where(*beside)).scalars()))
 
 
 def known_paths(conn: Connection, tier: str) -> set[str]:
-    """Every path on this tier that the catalog answers for: the copies, and the files kept apart beside them."""
+    """Every path on this tier that the catalog answers for: the copies, and the files kept apart beside them.
+
+    These have the same names on every tier, whatever codec wrote the part.
+    """
     known = set(conn.execute(select(_COPY.path).where(_COPY.tier == tier)).scalars())
     apart = select(_RECORD.path).join_from(tables.part, tables.copy).join(tables.instance, _RECORD.part_id == _PART.id)
-    apart = apart.where(_COPY.tier == tier, _COPY.check == _PART.check, _RECORD.path.is_not(None))
+    apart = apart.where(_COPY.tier == tier, _RECORD.path.is_not(None))
     return known | set(conn.execute(apart).scalars())
 
 

@@ -59,7 +59,11 @@ class RebuildReport:
     waiting: tuple[str, ...] = ()
 
 
-def rebuild(catalog: Catalog, store: Store, nearline: Store | None = None, *, replace: bool = False) -> RebuildReport:
+Mounted = Callable[[], Store]
+"""Gives the near-line store; raises where it is not there, or not there any more: what is missing then is not lost."""
+
+
+def rebuild(catalog: Catalog, store: Store, nearline: Mounted | None = None, *, replace: bool = False) -> RebuildReport:
     """Fill the catalog from `store`, the one at `hdfs.root`. One that holds anything is refused, or emptied by `replace`.
 
     `nearline`: the store of that tier; without it all copies there count as lost. Interrupted, it leaves a part of the catalog: begin again with `replace`.
@@ -86,7 +90,7 @@ def rebuild(catalog: Catalog, store: Store, nearline: Store | None = None, *, re
     return replace_fields(report, nearline=proven, waiting=waiting_again)
 
 
-def _prove(catalog: Catalog, nearline: Store | None) -> tuple[int, tuple[str, ...]]:
+def _prove(catalog: Catalog, nearline: Mounted | None) -> tuple[int, tuple[str, ...]]:
     """Open each near-line copy that should be whole: how many are, and the paths of those that are not."""
     proven, lost, after = 0, list[str](), 0
     while found := catalog.page_of_copies(Tier.NEARLINE, after, _BATCH):
@@ -100,18 +104,22 @@ def _prove(catalog: Catalog, nearline: Store | None) -> tuple[int, tuple[str, ..
     return proven, tuple(lost)
 
 
-def _fault(nearline: Store | None, copy: CopyRow) -> str | None:
+def _fault(nearline: Mounted | None, copy: CopyRow) -> str | None:
     """Why a copy is not what the journal says; None if it is, or was known to be damaged."""
     if copy.state == "damaged":
         return None
     if nearline is None:
         return "there is no near-line store any more"
     try:
-        with Part.open(nearline, copy.path) as part:
-            same = (part.check_digest, part.size) == (copy.check, copy.size)
-            return None if same else "another file lies at its name"
-    except Missing:
-        return "missing"
+        with Part.open(nearline(), copy.path) as part:
+            if (part.check_digest, part.size) != (copy.check, copy.size):
+                return "another file lies at its name"
+            for apart in part.aparts:
+                part.store.stat(f"{copy.path.rpartition('/')[0]}/{apart.path}")
+            return None
+    except Missing as error:
+        nearline()
+        return "missing" if error.path == copy.path else "a file that belongs beside it is missing"
     except FormatError as error:
         return f"damaged: {error.what}"
 

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, up
 from sdfo.catalog import quarantine, tables
 from sdfo.catalog.engine import upsert
 from sdfo.catalog.journal import Line
+from sdfo.errors import Conflict
 from sdfo.model import Tier
 
 BACKUP = "backup"
@@ -61,15 +62,35 @@ def put(conn: Connection, part_id: int, now: datetime, reason: str | None = None
 def done(conn: Connection, part_id: int, now: datetime) -> None:
     """It has its copy: it waits no longer, and nobody need look why it failed. The copy's own line tells a rebuild both."""
     conn.execute(delete(tables.queue).where(_QUEUE.part_id == part_id, _QUEUE.work == _WORK))
+    _close(conn, part_id, "archived", now)
+
+
+def mended(conn: Connection, part_id: int, now: datetime) -> None:
+    """What a copy is made from is whole again: it may be tried. The source's own line tells a rebuild so."""
+    _close(conn, part_id, "released", now)
+
+
+def refuse_to_accept(conn: Connection, entry_id: int) -> None:
+    """`Conflict` for an entry of a part without a copy: a decision is not turned round, and it would never be tried again."""
+    kind = conn.execute(select(_ENTRY.kind).where(_ENTRY.id == entry_id)).scalar()
+    if kind == BACKUP:
+        raise Conflict(
+            "a part without a near-line copy cannot be accepted", next_command=f"sdfo quarantine release {entry_id}"
+        )
+
+
+def _close(conn: Connection, part_id: int, decision: str, now: datetime) -> None:
     entries = select(_ENTRY.id).join_from(tables.quarantine, tables.part, _about()).where(_PART.id == part_id)
     for entry in conn.execute(entries.where(_ENTRY.state == "open")).scalars().all():
-        quarantine.resolve(conn, entry, "archived", now)
+        quarantine.resolve(conn, entry, decision, now)
 
 
 def failed(conn: Connection, part_id: int, reason: str) -> tuple[int, Line | None]:
     """Count a try that came to nothing; how many did so far, and the journal's line. 0 if it does not wait any more."""
     row = conn.execute(
-        select(_QUEUE.tries, _PART.study, _PART.check).join_from(tables.queue, tables.part).where(_PART.id == part_id)
+        select(_QUEUE.tries, _PART.study, _PART.check)
+        .join_from(tables.queue, tables.part)
+        .where(_PART.id == part_id, _QUEUE.work == _WORK)
     ).one_or_none()
     if row is None:
         return 0, None
@@ -127,7 +148,8 @@ def modalities(conn: Connection, part_ids: Iterable[int]) -> dict[int, str]:
 def _with_source() -> Any:
     """Parts that wait, with the copy that theirs is to be made from."""
     here = and_(_COPY.part_id == _PART.id, _COPY.tier == str(Tier.HDFS), _COPY.state != "retired")
-    return tables.queue.join(tables.part, _QUEUE.part_id == _PART.id).join(tables.copy, here)
+    waits = and_(_QUEUE.part_id == _PART.id, _QUEUE.work == _WORK)
+    return tables.queue.join(tables.part, waits).join(tables.copy, here)
 
 
 def _about() -> ColumnElement[bool]:

@@ -86,7 +86,7 @@ def rebuild(
     from sdfo.catalog.rebuild import rebuild as again
 
     place = given(ctx).place("rebuild")
-    nearline = place.nearline if place.has_nearline and not without_nearline else None
+    nearline = place.mounted_nearline if place.has_nearline and not without_nearline else None
     done = again(place.catalog, place.store, nearline, replace=replace)
     text = [
         f"{done.parts} parts, {done.lines} lines of the journal; {len(done.unknown)} parts the journal did not know"

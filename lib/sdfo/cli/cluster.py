@@ -64,9 +64,10 @@ def _software(place: Place) -> str:
 
 def _nodes(place: Place) -> Iterator[Finding]:
     note("starts a Spark application on YARN that looks at the nodes")
+    near = place.nearline_id if place.has_nearline else ""
     try:
         with showing("doctor") as progress:
-            done = import_module("sdfo.spark.probe").probe(place.settings, place.san_id, progress)
+            done = import_module("sdfo.spark.probe").probe(place.settings, place.san_id, near, progress)
     except SdfoError as error:
         yield Finding("Spark on YARN", False, error.what, error.next_command or "sdfo doctor")
         return
@@ -90,12 +91,16 @@ def _node(node: str, seen: list[Any], root: str, application: str) -> Finding:
     if not seen:
         found = "not tried: it gave no container in time"
         return Finding(what, False, found, "sdfo doctor --cluster when it has room", required=False)
-    san, hdfs, software = (next(filter(None, map(attrgetter(name), seen)), "") for name in ("san", "hdfs", "software"))
+    names = ("san", "hdfs", "software", "nearline")
+    san, hdfs, software, near = (next(filter(None, map(attrgetter(name), seen)), "") for name in names)
     if san:
         return Finding(what, False, f"SAN: {san}", f"mount the SAN at {root} there, {_ELSEWHERE}")
     if hdfs or software:
         return Finding(what, False, f"HDFS: {hdfs}" if hdfs else software, _logs(application))
-    return Finding(what, True, "sees the SAN, writes and reads HDFS, runs what was shipped")
+    if near:
+        after = "mount the NAS at nearline.root there, or on a host that has it: sdfo backup --engine local"
+        return Finding(what, False, f"near-line: {near}", after, required=False)
+    return Finding(what, True, "sees the SAN and near-line, writes and reads HDFS, runs what was shipped")
 
 
 def _logs(application: str) -> str:

@@ -111,6 +111,9 @@ def _written(job: Job, task: BackupTask, threads: int) -> BackupOutcome:
                 return _not_whole(task, "another file lies at its name")
             done = transcode(part, target, f"{ATTEMPTS}/{job.run}", recipe, threads)
     except Missing as error:
+        if _is_attempt(error):
+            job.mounted_nearline()  # else it went away while we wrote
+            raise
         store.stat(SITE)  # else it is the store that is not there
         return _not_whole(task, error.what)
     except (FormatError, OutOfRange) as error:
@@ -150,4 +153,5 @@ def _told(error: Full | Unavailable) -> SdfoError:
     """The same, with the store that it is of."""
     if isinstance(error, Full):
         return Full("the near-line store is full", next_command="df, sdfo gc, more disks; then sdfo backup again")
-    return Unavailable(f"{NEARLINE} does not answer: {error.what}") if _is_attempt(error) else error
+    own = error.path is not None and _is_attempt(error)  # one without a path is of this machine's disk
+    return Unavailable(f"{NEARLINE} does not answer: {error.what}") if own else error

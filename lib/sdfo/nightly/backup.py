@@ -15,12 +15,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from statistics import median
+from typing import Any
 
 from sdfo import crashpoints
 from sdfo.catalog import NewCopy, QuarantineNote, Waiting
 from sdfo.catalog.waiting import BACKUP
 from sdfo.conf import GIB
-from sdfo.errors import Missing, Postponed, StoreError
+from sdfo.errors import EngineError, Missing, Postponed, StoreError
 from sdfo.model import Tier
 from sdfo.nightly import figures
 from sdfo.nightly.backing import BackupOutcome, BackupTask, hours, is_late, recipe_of
@@ -31,7 +32,6 @@ from sdfo.nightly.lossy import LossyReport, LossyStep
 from sdfo.nightly.place import Place
 from sdfo.nightly.putting import is_there, put, set_away
 from sdfo.nightly.turn import Turn, turn
-from sdfo.tiers import nearline
 
 PAGE = 1000
 """Parts that are looked at for the next batch."""
@@ -78,10 +78,10 @@ def backup(place: Place, engine: Engine, progress: Progress = silent, *, any_tim
         try:
             step.work(progress)
         except StoreError:
-            nearline.require(place.nearline_as_set, place.nearline_id)  # which may be why
+            place.mounted_nearline()  # which may be why
             raise
         mine.report = step.report()
-        if step.stopped and not step.copied and not step.failed:
+        if step.stopped and not step.sums["parts"] and not step.sums["failed"]:
             raise _not_now(place)
     place.catalog.release(mine.lease)
     report: BackupReport = mine.report
@@ -89,8 +89,11 @@ def backup(place: Place, engine: Engine, progress: Progress = silent, *, any_tim
 
 
 def require_time(place: Place) -> None:
-    """`Postponed` if something waits and now is not the time for it."""
-    _until(place)
+    """`Postponed` if something waits and now is not the time for it, or its end too near for the first of it."""
+    until, first = _until(place), next(iter(place.catalog.queued(1)), None)
+    job = replace(place.job, until=until, per_second=_last(place).get("per_second"))
+    if first is not None and is_late(job, _task(first)):
+        raise _not_now(place)
 
 
 def _until(place: Place) -> float | None:
@@ -117,13 +120,11 @@ class _Backup:
         self.place, self.engine, self.mine, self.until = place, engine, mine, until
         self.total = place.catalog.queue().parts
         self.tried: set[int] = set()
-        self.copied: list[tuple[BackupTask, BackupOutcome]] = []
+        self.sums, self.kept, self.regions = Counter[str](), Counter[str](), Counter[str]()
         self.speeds: list[float] = []
-        self.failed = self.set_aside = self.size = 0
         self.seconds, self.stopped = 0.0, ""
         self.lossy = LossyStep(place, engine)
-        last = place.catalog.last_step(BACKUP, "done")
-        self._last = {} if last is None else last[1].report
+        self._last = _last(place)
 
     @property
     def per_second(self) -> float | None:
@@ -131,7 +132,7 @@ class _Backup:
 
     @property
     def rate(self) -> float | None:
-        return self.size / self.seconds if self.size and self.seconds else self._last.get("rate")
+        return self.sums["bytes"] / self.seconds if self.sums["bytes"] and self.seconds else self._last.get("rate")
 
     def work(self, progress: Progress) -> None:
         if not self.total:
@@ -142,14 +143,13 @@ class _Backup:
             if is_late(replace(job, per_second=self.per_second), batch[0]):
                 self.stopped = "the hours are over"
                 return
-            began, before = time.monotonic(), len(self.copied)
+            began = time.monotonic()
             self._batch(replace(job, per_second=self.per_second), batch, earlier, progress)
             self.seconds += time.monotonic() - began
-            self.size += sum(task.size for task, _ in self.copied[before:])
 
     def _next(self) -> list[BackupTask]:
         """The oldest that were not tried in this run, one batch of them."""
-        rows = self.place.catalog.queued(PAGE + self.failed)
+        rows = self.place.catalog.queued(PAGE + self.sums["failed"])
         fresh = [_task(row) for row in rows if row.part_id not in self.tried]
         batch = next(cut(fresh, self._most()), [])
         modalities = self.place.catalog.modalities(task.part_id for task in batch)
@@ -196,9 +196,7 @@ class _Backup:
         done = {task: self._still(earlier.pop((task.study, task.check), None)) for task in tasks}
         left = [task for task, outcome in done.items() if outcome is None or outcome.codec != _codec(job, task)]
         if left:
-            before = len(self.copied) + self.failed
-            found = backup_all(self.engine, job, left, shifted(progress, before, self.total))
-            done |= dict(zip(left, found, strict=True))
+            done |= dict(zip(left, self._written(job, left, progress), strict=True))
         outcomes = [(task, outcome) for task, outcome in done.items() if outcome is not None]
         self.mine.check()
         written = [outcome for _, outcome in outcomes if outcome.written is not None]
@@ -207,6 +205,15 @@ class _Backup:
         crashpoints.passing("backup.outcomes")
         self._publish(job, [(task, outcome) for task, outcome in outcomes if outcome.written is not None])
         self._heed(outcomes)
+
+    def _written(self, job: Job, tasks: Sequence[BackupTask], progress: Progress) -> list[BackupOutcome]:
+        """Where no exam comes through none is to blame; yet all go behind the others, who else might wait for ever."""
+        shown = shifted(progress, self.sums["parts"] + self.sums["failed"], self.total)
+        try:
+            return backup_all(self.engine, job, tasks, shown, proven=self.sums["parts"] > 0)
+        except EngineError as error:
+            self.place.catalog.note_failed_backups(self.mine.lease, [task.part_id for task in tasks], error.what)
+            raise
 
     def _heed(self, outcomes: Sequence[tuple[BackupTask, BackupOutcome]]) -> None:
         """What came to nothing: exams that failed are noted; an error that no exam is to blame for ends the step."""
@@ -240,10 +247,11 @@ class _Backup:
         crashpoints.passing("backup.renamed")
         replaced = self.place.catalog.add_copies(self.mine.lease, [self._copy(outcome) for _, outcome in moved])
         crashpoints.passing("backup.committed")
-        self.copied += moved
+        for task, outcome in moved:
+            self._count(task, outcome)
         for path in replaced:
             set_away(self.place.nearline, path, self.place.run)
-        self.lossy.batch(job, [(task.part_id, task.study, task.check, task.path) for task, _ in moved])
+        self.lossy.batch(self.mine, job, [(task.part_id, task.study, task.check, task.path) for task, _ in moved])
 
     def _copy(self, outcome: BackupOutcome) -> NewCopy:
         if outcome.written is None:
@@ -254,27 +262,34 @@ class _Backup:
 
     def _fail(self, task: BackupTask, reason: str, *, source: bool = False) -> None:
         """Note it; set the part aside if it killed its worker, failed before, or has nothing that it could be made from."""
-        self.failed += 1
-        tries = self.place.catalog.note_failed_backup(self.mine.lease, task.part_id, reason)
+        self.sums["failed"] += 1
+        (tries,) = self.place.catalog.note_failed_backups(self.mine.lease, [task.part_id], reason)
         if source:
             self.place.catalog.mark_copy(task.part_id, Tier.HDFS, "damaged")
         if source or tries >= MOST_TRIES or reason.startswith(KILLED):
             note = QuarantineNote(f"no backup of {task.path}: {reason}", b"", task.ordinal, BACKUP)
             self.place.catalog.open_quarantine(self.place.run, note, study=task.study, folder_id=None)
-            self.set_aside += 1
+            self.sums["set_aside"] += 1
+
+    def _count(self, task: BackupTask, outcome: BackupOutcome) -> None:
+        """Sums alone: a first load has millions of images."""
+        size = 0 if outcome.written is None else outcome.written.size
+        self.sums.update(parts=1, bytes=task.size, written=size)
+        self.sums.update(compressed=outcome.compressed, judged=outcome.judged)
+        self.kept.update({each.reason: each.files for each in outcome.kept})
+        self.regions.update(each.method for each in outcome.treated)
 
     def report(self) -> BackupReport:
-        done = [outcome for _, outcome in self.copied]
         return BackupReport(
-            parts=len(done),
-            bytes=sum(task.size for task, _ in self.copied),
-            written=sum(outcome.written.size for outcome in done if outcome.written is not None),
-            compressed=sum(outcome.compressed for outcome in done),
-            judged=sum(outcome.judged for outcome in done),
-            kept=_kept(done),
-            regions=dict(Counter(each.method for outcome in done for each in outcome.treated)),
-            failed=self.failed,
-            set_aside=self.set_aside,
+            parts=self.sums["parts"],
+            bytes=self.sums["bytes"],
+            written=self.sums["written"],
+            compressed=self.sums["compressed"],
+            judged=self.sums["judged"],
+            kept=dict(self.kept.most_common()),
+            regions=dict(self.regions),
+            failed=self.sums["failed"],
+            set_aside=self.sums["set_aside"],
             left=self.place.catalog.queue().parts,
             stopped=self.stopped,
             per_second=self.per_second,
@@ -284,16 +299,15 @@ class _Backup:
         )
 
 
+def _last(place: Place) -> dict[str, Any]:
+    """The report of the last backup that ended well."""
+    found = place.catalog.last_step(BACKUP, "done")
+    return {} if found is None else found[1].report
+
+
 def _task(row: Waiting) -> BackupTask:
     return BackupTask(row.part_id, row.study, row.ordinal, row.check, row.path, row.size)
 
 
 def _codec(job: Job, task: BackupTask) -> str:
     return recipe_of(job.settings, task.modality).codec
-
-
-def _kept(done: Sequence[BackupOutcome]) -> dict[str, int]:
-    counts = Counter[str]()
-    for each in (kept for outcome in done for kept in outcome.kept):
-        counts[each.reason] += each.files
-    return dict(counts.most_common())

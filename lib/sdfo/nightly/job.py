@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -175,6 +176,8 @@ def verify_part(job: Job, part: PartOutcome, threads: int = 1) -> Verdict:
     store = job.store()
     try:
         at = lies_at(store, part)
+        if job.tier is Tier.NEARLINE:
+            _forget(store, at, part)
         with Part.open(store, at) as opened:
             if opened.check_digest != part.check:
                 return Verdict(part.attempt, at, "another file lies at this name")
@@ -185,6 +188,13 @@ def verify_part(job: Job, part: PartOutcome, threads: int = 1) -> Verdict:
         return Verdict(part.attempt, at)
     except (FormatError, Missing, OutOfRange) as error:
         return Verdict(part.attempt, None, str(error))
+
+
+def _forget(store: Store, at: str, part: PartOutcome) -> None:
+    """Else what comes back may be what this machine remembers to have written, and not what lies on the NAS."""
+    for path in (at, *(path for moves in part.apart for path in moves)):
+        with suppress(Missing), store.open(path) as source:
+            source.forget()
 
 
 def lies_at(store: Store, part: PartOutcome) -> str:

@@ -23,7 +23,7 @@ from sdfo.nightly.engines import Engine, derive_all, verify_all
 from sdfo.nightly.job import Job
 from sdfo.nightly.place import Place
 from sdfo.nightly.putting import put, set_away
-from sdfo.nightly.turn import turn
+from sdfo.nightly.turn import Turn, turn
 
 DERIVE = "derive"
 BATCH = 200
@@ -54,7 +54,7 @@ def derive(place: Place, engine: Engine, uid: str | None) -> LossyReport:
         raise UsageError("no modality may have lossy objects", next_command="set lossy.modalities: docs/lossy.md")
     place.catalog.start_run(place.run, engine.ran.partition(" ")[0])
     with turn(place, DERIVE, lease=BACKUP) as mine:
-        step.each(_parts(place, uid))
+        step.each(mine, _parts(place, uid))
         mine.report = found = step.report()
     place.catalog.release(mine.lease)
     return found
@@ -85,7 +85,7 @@ class LossyStep:
     def on(self) -> bool:
         return bool(self.place.settings.lossy.modalities)
 
-    def each(self, parts: Iterable[PartRow]) -> None:
+    def each(self, mine: Turn, parts: Iterable[PartRow]) -> None:
         """Published parts, whether or not they have lossy objects already; those without a near-line copy are left out."""
         job, catalog = replace(self.place.job, nearline=self.place.nearline_id), self.place.catalog
         known = ((part, {copy.tier: copy for copy in catalog.copies(part.id)}) for part in parts)
@@ -95,9 +95,9 @@ class LossyStep:
             if Tier.NEARLINE in copies and Tier.HDFS in copies
         ]
         for at in range(0, len(wanted), BATCH):
-            self.batch(job, wanted[at : at + BATCH])
+            self.batch(mine, job, wanted[at : at + BATCH])
 
-    def batch(self, job: Job, parts: Iterable[tuple[int, str, str, str]]) -> None:
+    def batch(self, mine: Turn, job: Job, parts: Iterable[tuple[int, str, str, str]]) -> None:
         """`parts` by id, study, check and path on HDFS; each has a verified near-line copy in the catalog."""
         tasks = [self._task(*part) for part in parts] if self.on else []
         if not tasks:
@@ -109,7 +109,7 @@ class LossyStep:
         halt = next((outcome.halt for outcome in found if outcome.halt is not None), None)
         if halt is not None:
             raise halt.error()
-        self._put(job, found)
+        self._put(mine, job, found)
         images = [image for outcome in found for image in outcome.images]
         self.images += images
         self.place.write(f"lossy/{name_of([(task.study, task.check) for task in tasks])}.parquet", images, LossyImage)
@@ -132,10 +132,11 @@ class LossyStep:
         beside = tuple(copy.path for copy in rows if copy.tier is Tier.HDFS)
         return DeriveTask(study, check, path, copies, beside)
 
-    def _put(self, job: Job, found: Sequence[DeriveOutcome]) -> None:
+    def _put(self, mine: Turn, job: Job, found: Sequence[DeriveOutcome]) -> None:
         """Verify what was written in other processes, and give it its name; what is out of date goes."""
         self.failed.update(outcome.reason for outcome in found if outcome.reason is not None)
         written = [outcome.written for outcome in found if outcome.written is not None]
+        mine.check()
         for outcome in found:
             if outcome.reason is None and outcome.written is None:
                 set_away(self.place.nearline, outcome.path, self.place.run)
@@ -144,6 +145,7 @@ class LossyStep:
         except EngineError as error:
             self.failed[error.what] += len(written)
             return
+        mine.check()
         for part, verdict in zip(written, verdicts, strict=True):
             if verdict.reason is None:
                 put(self.place.nearline, part, self.place.run)

@@ -86,6 +86,10 @@ class Place:
     @cached_property
     def nearline(self) -> Store:
         """The near-line store of this archive and no other: `WrongStore` if it is not mounted, `Postponed` if it is away."""
+        return self.mounted_nearline()
+
+    def mounted_nearline(self) -> Store:
+        """The same, looked at once more: it may have gone away since. What is missing on it then is not lost."""
         return nearline.require(self.nearline_as_set, self.nearline_id)
 
     @property

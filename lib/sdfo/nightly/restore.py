@@ -6,8 +6,9 @@ it was read: what makes the copy restores every file to its digest, and another 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from sdfo import crashpoints
 from sdfo.catalog import CopyRow, PartRow
@@ -18,6 +19,7 @@ from sdfo.nightly.local import LocalEngine
 from sdfo.nightly.place import Place
 from sdfo.nightly.putting import put
 from sdfo.nightly.turn import Turn, turn
+from sdfo.reader import SITE
 from sdfo.sdicom import Part
 from sdfo.stores import Store
 from sdfo.transcoder import restore as transcode_back
@@ -95,21 +97,32 @@ def _read(place: Place, uid: str) -> Iterator[_Held]:
         copies = {copy.tier: copy for copy in place.catalog.copies(part.id) if copy.state != "retired"}
         hdfs, near = copies.get(Tier.HDFS), copies.get(Tier.NEARLINE)
         faults = [
-            None if copy is None else _fault(store, copy)
+            None if copy is None else _fault(store, copy, partial(_still_there, place, copy.tier))
             for store, copy in ((place.store, hdfs), (place.nearline, near))
         ]
         yield _Held(part, hdfs, near, *faults)
 
 
-def _fault(store: Store, copy: CopyRow) -> str | None:
+def _still_there(place: Place, tier: Tier) -> None:
+    """A store that is not there misses every file; `WrongStore`, or `Missing`, where it went away."""
+    if tier is Tier.NEARLINE:
+        place.mounted_nearline()
+    else:
+        place.store.stat(SITE)
+
+
+def _fault(store: Store, copy: CopyRow, still_there: Callable[[], None]) -> str | None:
     """What is wrong with a copy, every byte of it read."""
     try:
         with Part.open(store, copy.path) as part:
             if part.check_digest != copy.check:
                 return "another file lies at its name"
             absent = part.check(deep=True).absent
+            if absent:
+                still_there()
             return f"a file that belongs beside it is missing: {absent[0]}" if absent else None
     except Missing:
+        still_there()
         return "missing"
     except (FormatError, OutOfRange) as error:
         return f"damaged: {error.what}"
@@ -119,10 +132,12 @@ def _lost(place: Place) -> Iterator[_Held]:
     """The parts of which a copy is known to be damaged, or is not among what the stores list. No file is read for it."""
     stores = {Tier.HDFS: place.store, Tier.NEARLINE: place.nearline}
     listed = {tier: {stat.path: stat.size for stat in store.list("exams")} for tier, store in stores.items()}
+    for tier in stores:
+        _still_there(place, tier)
     found = dict[int, _Held]()
     for tier in stores:
         for part, copy in _all(place, tier):
-            why = _glance(place, stores[tier], listed[tier], part, copy)
+            why = _glance(place, listed[tier], part, copy)
             if why is not None:
                 known = found.setdefault(part.id, _with_copies(place, part))
                 found[part.id] = replace(known, hdfs_fault=why) if tier is Tier.HDFS else replace(known, near_fault=why)
@@ -141,7 +156,7 @@ def _with_copies(place: Place, part: PartRow) -> _Held:
     return _Held(part, copies.get(Tier.HDFS), copies.get(Tier.NEARLINE))
 
 
-def _glance(place: Place, store: Store, listed: dict[str, int], part: PartRow, copy: CopyRow) -> str | None:
+def _glance(place: Place, listed: dict[str, int], part: PartRow, copy: CopyRow) -> str | None:
     if copy.path not in listed:
         return "missing"
     if copy.state == "damaged":
@@ -149,19 +164,8 @@ def _glance(place: Place, store: Store, listed: dict[str, int], part: PartRow, c
     if listed[copy.path] != copy.size:
         return "damaged: another length"
     beside = place.catalog.aparts(part.id)
-    if beside and copy.check != part.check:
-        beside = list(_beside(store, copy))
     absent = next((path for path in beside if path not in listed), None)
     return None if absent is None else f"a file that belongs beside it is missing: {absent.rpartition('/')[2]}"
-
-
-def _beside(store: Store, copy: CopyRow) -> Iterator[str]:
-    """Paths of the files beside a copy that another codec wrote, as its own index has them."""
-    try:
-        with Part.open(store, copy.path) as part:
-            yield from (f"{copy.path.rpartition('/')[0]}/{apart.path}" for apart in part.aparts)
-    except FormatError:
-        yield copy.path + " (its header cannot be read)"
 
 
 class _Restore:
@@ -189,6 +193,9 @@ class _Restore:
         try:
             written = self._written(held, held.near, lost)
         except (FormatError, Missing, OutOfRange) as error:
+            _still_there(self.place, Tier.NEARLINE)
+            if error.path is not None and error.path.startswith("attempts/"):
+                raise  # it is the copy that was being made
             self._mark(held, Tier.NEARLINE, "damaged", f"damaged: {error.what}")
             return f"its near-line copy is not whole either: {error.what}"
         (verdict,) = LocalEngine(self.place.settings.convert.workers).verify(self.place.job, [written])

@@ -31,7 +31,7 @@ class Probe:
     seen: tuple[Seen, ...]
 
 
-def probe(settings: Settings, san_id: str, progress: Progress = silent) -> Probe:
+def probe(settings: Settings, san_id: str, nearline_id: str = "", progress: Progress = silent) -> Probe:
     """`NoEngine` if the application does not start, `EngineError` if it fails; both say where to look."""
     told = json.dumps(settings.of_a_worker())
     with closing(SparkEngine.of(settings)) as engine, engine.running(progress, 1, "looks at nodes") as context:
@@ -41,7 +41,7 @@ def probe(settings: Settings, san_id: str, progress: Progress = silent) -> Probe
         reached = _await(lambda: _reached(context) & set(nodes), len(nodes))
         progress(len(reached), len(nodes), "nodes have a container")
         tasks = _TASKS_A_CORE * context.defaultParallelism
-        found = context.parallelize(range(tasks), tasks).map(lambda _: look(told, san_id)).collect()
+        found = context.parallelize(range(tasks), tasks).map(lambda _: look(told, san_id, nearline_id)).collect()
         return Probe(context.applicationId, nodes, tuple({seen.container: seen for seen in found}.values()))
 
 

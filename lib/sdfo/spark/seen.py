@@ -17,6 +17,7 @@ import sdfo
 from sdfo import conf
 from sdfo.errors import SdfoError, StoreError
 from sdfo.stores import open_store
+from sdfo.tiers import nearline
 from sdfo.tiers.san import San
 
 _LEAST_SECONDS = 1.0
@@ -32,10 +33,11 @@ class Seen:
     san: str
     hdfs: str
     software: str
+    nearline: str = ""
 
 
-def look(told: str, san_id: str) -> Seen:
-    """`told`: the settings, as `Settings.of_a_worker` gives them, in JSON."""
+def look(told: str, san_id: str, nearline_id: str = "") -> Seen:
+    """`told`: the settings, as `Settings.of_a_worker` gives them, in JSON. No `nearline_id`: there is no such store yet."""
     until = time.monotonic() + _LEAST_SECONDS
     settings = conf.from_public(told)
     seen = Seen(
@@ -44,6 +46,7 @@ def look(told: str, san_id: str) -> Seen:
         _wrong(lambda: San(settings.san.root, settings.san.exam_depth).require(san_id)),
         _wrong(lambda: _write_and_read(settings.hdfs)),
         _foreign(),
+        _wrong(lambda: _near(settings, nearline_id)) if nearline_id else "",
     )
     time.sleep(max(0.0, until - time.monotonic()))
     return seen
@@ -69,6 +72,10 @@ def _write_and_read(settings: conf.Hdfs) -> None:
             raise StoreError("HDFS gives back other bytes than were written")
     finally:
         store.delete(probe)
+
+
+def _near(settings: conf.Settings, nearline_id: str) -> None:
+    nearline.require(open_store(settings.nearline.root, settings.hdfs), nearline_id)
 
 
 def _foreign() -> str:

@@ -66,6 +66,9 @@ class Source(_Closing):
     def read(self, offset: int, length: int) -> bytes:
         """Exactly `length` bytes from `offset`; `OutOfRange` if the file does not hold them."""
 
+    def forget(self) -> None:
+        """Drop what this machine keeps of the file in memory: what is read from now on comes from the disk or the server."""
+
     def stream(self, offset: int = 0, length: int | None = None, chunk: int = CHUNK) -> Iterator[bytes]:
         """The bytes from `offset` (to the end if `length` is None) in pieces of at most `chunk`; `OutOfRange` as `read`."""
         end = self.size if length is None else offset + length
