@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
-import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -19,12 +17,12 @@ from sdfo.nightly.backing import BackupOutcome, BackupTask, backup_exam
 from sdfo.nightly.deriving import DeriveOutcome, DeriveTask, derive_exam
 from sdfo.nightly.engines import Progress, silent
 from sdfo.nightly.job import Halt, Job, Verdict, answers, check_part, convert_exam
+from sdfo.nightly.worker import die_with_parent
 
 A = TypeVar("A")
 B = TypeVar("B")
 
 _THREADS_MOST = 4
-_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 class LocalEngine:
@@ -67,7 +65,7 @@ class LocalEngine:
     ) -> list[B]:
         if not self.workers:
             return answers(_counted((work(job, item) for item in items), len(items), progress, what))
-        pool = ProcessPoolExecutor(self.workers, multiprocessing.get_context("spawn"), _die_with_parent)
+        pool = ProcessPoolExecutor(self.workers, multiprocessing.get_context("spawn"), die_with_parent)
         try:
             futures = [pool.submit(work, job, item) for item in items]
             for n, _ in enumerate(as_completed(futures), 1):
@@ -83,8 +81,3 @@ def _counted(results: Iterable[B], total: int, progress: Progress, what: str) ->
     for done, result in enumerate(results, 1):
         progress(done, total, what)
         yield result
-
-
-def _die_with_parent() -> None:
-    """A worker whose night was killed would wait for work for ever."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
