@@ -15,6 +15,7 @@ from sqlalchemy import select
 from sdfo.catalog import (
     Catalog,
     FileMark,
+    HoldKind,
     Lease,
     NewCopy,
     PartEntry,
@@ -145,6 +146,7 @@ def a_busy_archive(archive: Archive) -> None:
     catalog.mark_copy(catalog.parts(MR.study_uid)[0].id, "hdfs", "damaged")
     catalog.mark_copy(catalog.parts(CT.study_uid)[0].id, "hdfs", "verified")
     _backup(archive, first, other, added)
+    _holds(archive)
     catalog.note_step("run-1", "convert", "done", {"ok": True})
     catalog.note_step("run-1", "report", "done", {"ok": True})
 
@@ -174,6 +176,16 @@ def _aliases(archive: Archive, first: PartEntry, two: bytes) -> None:
     folder_id = archive.scan(b"M\xfcller", {b"2\xff": two}, CT.study_uid, 20)
     touched = FileMark(folder_id, FileStamp(b"2\xff", len(two), 20, 21), held.sha256, "alias")
     archive.catalog.publish_aliases(archive.lease, "run-1", CT.study_uid, [touched])
+
+
+def _holds(archive: Archive) -> None:
+    """One released, one in force on a list of two; a line whose transaction died has its number too."""
+    catalog = archive.catalog
+    catalog.hold(HoldKind.PATIENT, ["Ä 4711"], "court order", "ann")
+    catalog.release_hold(1, "bob")
+    dead = {"what": "hold", "id": 2, "kind": "study", "subjects": ["1.9"], "reason": "", "who": "x"}
+    journal.append(archive.store, AT.replace(year=2026), 0, [dead | {"at": AT.isoformat()}])
+    catalog.hold(HoldKind.STUDY, [CT.study_uid, MR.study_uid], "", "ann")
 
 
 def _decisions(archive: Archive) -> None:

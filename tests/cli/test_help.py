@@ -25,6 +25,7 @@ COMMANDS = [
     "ls",
     "check",
     "quarantine",
+    "hold",
     "gc",
     "catalog",
     "doctor",

@@ -12,6 +12,7 @@ from sdfo.catalog.catalog import Catalog
 from sdfo.catalog.copies import CopyRow, NewCopy, PartRow
 from sdfo.catalog.entries import FileMark, InstanceEntry, PartEntry
 from sdfo.catalog.headers import entry_of, study_attributes
+from sdfo.catalog.holds import Hold, HoldKind
 from sdfo.catalog.leases import Lease
 from sdfo.catalog.marks import Alias
 from sdfo.catalog.publish import Published
@@ -28,6 +29,8 @@ __all__ = [
     "Catalog",
     "CopyRow",
     "FileMark",
+    "Hold",
+    "HoldKind",
     "InstanceEntry",
     "Lease",
     "NewCopy",

@@ -13,12 +13,26 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from sdfo.catalog import backlog, copies, leases, locations, marks, publish, quarantine, queries, runs, san, waiting
+from sdfo.catalog import (
+    backlog,
+    copies,
+    holds,
+    leases,
+    locations,
+    marks,
+    publish,
+    quarantine,
+    queries,
+    runs,
+    san,
+    waiting,
+)
 from sdfo.catalog.attributes import StudyAttributes
 from sdfo.catalog.backlog import Backlog
 from sdfo.catalog.copies import CopyRow, NewCopy, PartRow
 from sdfo.catalog.engine import Database, clock
 from sdfo.catalog.entries import FileMark, PartEntry
+from sdfo.catalog.holds import Hold, HoldKind
 from sdfo.catalog.journal import Line, append
 from sdfo.catalog.leases import Lease
 from sdfo.catalog.marks import Alias
@@ -327,3 +341,28 @@ class Catalog:
         with self._recording() as (conn, lines):
             line = quarantine.resolve(conn, entry_id, decision, clock(conn))
             lines += [line] if line else []
+
+    # Holds: holds.py
+
+    def hold(self, kind: HoldKind, subjects: Sequence[str], reason: str, who: str) -> int:
+        """Keep every copy of these exams, or of all exams of these patients; the hold's number."""
+        with self._recording() as (conn, lines):
+            number, line = holds.place(conn, kind, subjects, reason, who, clock(conn))
+            lines.append(line)
+            return number
+
+    def release_hold(self, number: int, who: str) -> None:
+        """Releasing again changes nothing; `NotFound` if there is no such hold."""
+        with self._recording() as (conn, lines):
+            line = holds.release(conn, number, who, clock(conn))
+            lines += [line] if line else []
+
+    def holds(self, *, released: bool = False) -> list[Hold]:
+        """Those in force, or all that ever were."""
+        with self.database.read() as conn:
+            return holds.holds(conn, released=released)
+
+    def held(self, studies: Iterable[str]) -> dict[str, tuple[int, ...]]:
+        """By study: the holds that cover it now; one without is left out."""
+        with self.database.read() as conn:
+            return holds.on(conn, studies)

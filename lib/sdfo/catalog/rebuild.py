@@ -18,7 +18,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, select, text
 from sqlalchemy.exc import IntegrityError
 
-from sdfo.catalog import copies, journal, marks, publish, quarantine, runs, san, tables, waiting
+from sdfo.catalog import copies, holds, journal, marks, publish, quarantine, runs, san, tables, waiting
 from sdfo.catalog.catalog import Catalog
 from sdfo.catalog.copies import CopyRow, NewCopy
 from sdfo.catalog.engine import batched, clock, kind_of
@@ -282,5 +282,7 @@ _REPLAYED: dict[str, Callable[[Connection, Line], None]] = {
     "decision": _decision,
     "copy": _copy,
     "queue": _queue,
+    "hold": holds.keep,
+    "release": holds.let_go,
     "outcome": _outcome,
 }

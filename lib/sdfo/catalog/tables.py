@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from sdfo.catalog.types import Digest, Key, Moment, Words
 
-HEAD = "0002"
+HEAD = "0004"
 """The schema version this code works with: the newest file of `migrations/versions`."""
 
 metadata = MetaData(
@@ -190,6 +190,20 @@ quarantine = Table(
     Column("opened", Moment, nullable=False),
     Column("state", Words, nullable=False, index=True),
     Column("closed", Moment),
+)
+
+hold = Table(
+    "hold",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # one for all subjects of a list
+    Column("subject", Words, primary_key=True),
+    Column("kind", Words, nullable=False),  # study: the subject is a UID; patient: a patient's id
+    Column("key", Words, nullable=False, index=True),  # what a study's uid, or patient_key, is compared with
+    Column("reason", Words(cut=False), nullable=False),
+    Column("who", Words, nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("released", Moment),
+    _words("released_by"),
 )
 
 run = Table(

@@ -16,6 +16,7 @@ from sdfo.cli import (
     edge,
     files,
     find,
+    hold,
     nearline,
     query,
     receive,
@@ -29,7 +30,22 @@ from sdfo.cli.app import app
 
 __all__ = ["app", "main"]
 
-for _commands in (steps, backfill, nearline, find, query, region, receive, files, care, status, doctor, ship, settings):
+for _commands in (
+    steps,
+    backfill,
+    nearline,
+    find,
+    query,
+    region,
+    receive,
+    files,
+    care,
+    hold,
+    status,
+    doctor,
+    ship,
+    settings,
+):
     _commands.register(app)
 
 
