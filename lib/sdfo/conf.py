@@ -262,6 +262,75 @@ class Lossy(_Section):
     )
 
 
+GateTier = Literal["hdfs", "nearline", "tape"]
+
+
+class ExpirePolicy(_Section):
+    """What is other than `expire` says for exams with images of one modality; None: as it says."""
+
+    san_days: float | None = Field(None, ge=0)
+    hdfs_days: float | None = Field(None, ge=0)
+    nearline_days: float | None = Field(None, ge=0)
+    copies: tuple[GateTier, ...] | None = None
+
+
+class Expire(_Section):
+    san_days: float = Field(
+        90, ge=0, description="days that a file stays on the SAN: those in which most are looked at"
+    )
+    hdfs_days: float | None = Field(
+        None, ge=0, description="days that a part stays on HDFS, where Spark and MapReduce work; none = for ever"
+    )
+    nearline_days: float | None = Field(
+        None, ge=0, description="days that a part stays on near-line; none = for ever, for tape alone takes hours"
+    )
+    modalities: dict[str, ExpirePolicy] = Field(
+        {},
+        description='other days and copies for exams with images of a modality, {"MG": {"san_days": 365}}; of several the '
+        "longest days and all copies count",
+    )
+    copies: tuple[GateTier, ...] = Field(
+        ("hdfs", "nearline", "tape"),
+        description="tiers that must have a copy before any other is removed: whole as read again, on tape with a receipt",
+    )
+    away: tuple[GateTier, ...] = Field(
+        ("tape",),
+        description="tiers that are off-line or in another building: one of them must have a copy, for a fire or an "
+        "intruder reaches all others at once; () = not asked for",
+    )
+    verify_days: float = Field(
+        100,
+        gt=0,
+        description="days within which the copy that stays nearest was read again, every byte of it: those of a scrub, and "
+        "ten that it may be late",
+    )
+    drill_days: float = Field(
+        15,
+        gt=0,
+        description="days within which the last drill must have ended well: it is due each week, and may fail once",
+    )
+    grace_days: float = Field(
+        7,
+        ge=0,
+        description="days that a removed file can still be fetched back from where it was put: somebody notices in a week",
+    )
+    gib_per_run: float = Field(
+        1000, gt=0, description="GiB that one run takes away at most: each byte of them is read twice in its night"
+    )
+    unattended: bool = Field(
+        False,
+        description="whether the schedule removes anything; false = it only shows what would go, a person starts it",
+    )
+    scrub_days: float = Field(
+        90, gt=0, description="days within which a scrub reads each copy again: disks lose bits silently within years"
+    )
+    drill_parts: int = Field(
+        20,
+        ge=1,
+        description="parts that a drill restores from each tier: a fault of one in ten is missed once in ten drills",
+    )
+
+
 class Limits(_Section):
     same_error: float = Field(
         0.05, gt=0, le=1, description="share of a run's files that may fail for one reason before the run stops"
@@ -308,6 +377,7 @@ class Settings(BaseSettings):
     mrjob: Mrjob = Mrjob()
     limits: Limits = Limits()
     lossy: Lossy = Lossy()
+    expire: Expire = Expire()
 
     @classmethod
     def settings_customise_sources(
@@ -389,6 +459,7 @@ def from_public(text: str) -> Settings:
         "mrjob": Mrjob,
         "limits": Limits,
         "lossy": Lossy,
+        "expire": Expire,
     }
     read: dict[str, Any] = {name: kind.model_validate(data[name]) for name, kind in sections.items()}
     return Settings.model_construct(**data | read)

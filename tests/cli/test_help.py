@@ -14,6 +14,7 @@ COMMANDS = [
     "publish",
     "backup",
     "restore",
+    "expire",
     "report",
     "backfill",
     "find",

@@ -11,6 +11,7 @@ from sdfo.catalog.availability import Availability
 from sdfo.catalog.catalog import Catalog
 from sdfo.catalog.copies import CopyRow, NewCopy, PartRow
 from sdfo.catalog.entries import FileMark, InstanceEntry, PartEntry
+from sdfo.catalog.freeing import ExamFacts, Freed, InGrace, OldFolder
 from sdfo.catalog.headers import entry_of, study_attributes
 from sdfo.catalog.holds import Hold, HoldKind
 from sdfo.catalog.leases import Lease
@@ -28,12 +29,16 @@ __all__ = [
     "Availability",
     "Catalog",
     "CopyRow",
+    "ExamFacts",
     "FileMark",
+    "Freed",
     "Hold",
     "HoldKind",
+    "InGrace",
     "InstanceEntry",
     "Lease",
     "NewCopy",
+    "OldFolder",
     "PartEntry",
     "PartRow",
     "Published",

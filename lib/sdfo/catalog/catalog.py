@@ -7,80 +7,36 @@ know: without it those calls are refused, for what they would keep could not be 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
-from sdfo.catalog import (
-    backlog,
-    copies,
-    holds,
-    leases,
-    locations,
-    marks,
-    publish,
-    quarantine,
-    queries,
-    runs,
-    san,
-    waiting,
-)
+from sdfo.catalog import backlog, copies, leases, locations, marks, publish, quarantine, queries, runs, san, waiting
 from sdfo.catalog.attributes import StudyAttributes
 from sdfo.catalog.backlog import Backlog
 from sdfo.catalog.copies import CopyRow, NewCopy, PartRow
-from sdfo.catalog.engine import Database, clock
+from sdfo.catalog.engine import clock
 from sdfo.catalog.entries import FileMark, PartEntry
-from sdfo.catalog.holds import Hold, HoldKind
-from sdfo.catalog.journal import Line, append
 from sdfo.catalog.leases import Lease
 from sdfo.catalog.marks import Alias
 from sdfo.catalog.publish import Published
 from sdfo.catalog.quarantine import QuarantineNote, QuarantineRow
 from sdfo.catalog.queries import Place, Query, StudyRow
+from sdfo.catalog.removal import Removal
 from sdfo.catalog.runs import RunRow, StepRow
 from sdfo.catalog.san import Dirs, SanFile, SanFolder
 from sdfo.catalog.waiting import Queue, Waiting
-from sdfo.errors import CatalogError, Postponed, StoreError
 from sdfo.model import Location
-from sdfo.stores import Store
 
 TTL_SECONDS = 300
 """How long a lease lasts without being renewed: several renewals may fail before another run takes over."""
 
 
-class Catalog:
+class Catalog(Removal):
     """What exists and where, over all tiers. Constructing opens nothing; usable after a fork and from any thread.
 
-    Each call is one transaction. `CatalogError` if the schema is not this code's.
+    Each call is one transaction. `CatalogError` if the schema is not this code's. What the delete gate asks and notes is in
+    removal.py.
     """
-
-    def __init__(self, url: str, journal: Store | None = None) -> None:
-        self.database = Database(url)
-        self._journal = journal
-
-    def upgrade(self) -> None:
-        """Create the catalog, or bring it to this code's schema."""
-        from sdfo.catalog.migrations import upgrade
-
-        upgrade(self.database)
-
-    def close(self) -> None:
-        """Give back this process's connections; the next call opens new ones."""
-        self.database.close()
-
-    @contextmanager
-    def _recording(self, token: int = 0, *, kept: bool = True) -> Iterator[tuple[Connection, list[Line]]]:
-        """A transaction whose lines are in the journal before it is committed; unless `kept`, also if that takes none."""
-        if self._journal is None:
-            raise CatalogError("this catalog was opened without the store of its state journal: it can only be asked")
-        with self.database.write() as conn:
-            lines: list[Line] = []
-            yield conn, lines
-            if lines:
-                with nullcontext() if kept else suppress(StoreError, Postponed):
-                    append(self._journal, clock(conn), token, lines)
 
     # Leases: leases.py
 
@@ -136,6 +92,11 @@ class Catalog:
         """The run that began this step last, and how it stands there; only those in `state` if given."""
         with self.database.read() as conn:
             return runs.last(conn, step, state)
+
+    def last_ended(self, step: str) -> StepRow | None:
+        """How this step ended last: done or failed."""
+        with self.database.read() as conn:
+            return runs.last_ended(conn, step)
 
     def last_good_night(self) -> datetime | None:
         """When the newest night ended whose report is `ok`."""
@@ -341,28 +302,3 @@ class Catalog:
         with self._recording() as (conn, lines):
             line = quarantine.resolve(conn, entry_id, decision, clock(conn))
             lines += [line] if line else []
-
-    # Holds: holds.py
-
-    def hold(self, kind: HoldKind, subjects: Sequence[str], reason: str, who: str) -> int:
-        """Keep every copy of these exams, or of all exams of these patients; the hold's number."""
-        with self._recording() as (conn, lines):
-            number, line = holds.place(conn, kind, subjects, reason, who, clock(conn))
-            lines.append(line)
-            return number
-
-    def release_hold(self, number: int, who: str) -> None:
-        """Releasing again changes nothing; `NotFound` if there is no such hold."""
-        with self._recording() as (conn, lines):
-            line = holds.release(conn, number, who, clock(conn))
-            lines += [line] if line else []
-
-    def holds(self, *, released: bool = False) -> list[Hold]:
-        """Those in force, or all that ever were."""
-        with self.database.read() as conn:
-            return holds.holds(conn, released=released)
-
-    def held(self, studies: Iterable[str]) -> dict[str, tuple[int, ...]]:
-        """By study: the holds that cover it now; one without is left out."""
-        with self.database.read() as conn:
-            return holds.on(conn, studies)

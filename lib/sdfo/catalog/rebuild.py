@@ -18,7 +18,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, select, text
 from sqlalchemy.exc import IntegrityError
 
-from sdfo.catalog import copies, holds, journal, marks, publish, quarantine, runs, san, tables, waiting
+from sdfo.catalog import copies, freeing, holds, journal, marks, publish, quarantine, runs, san, tables, waiting
 from sdfo.catalog.catalog import Catalog
 from sdfo.catalog.copies import CopyRow, NewCopy
 from sdfo.catalog.engine import batched, clock, kind_of
@@ -96,13 +96,13 @@ def _prove(catalog: Catalog, nearline: Store | None) -> tuple[int, tuple[str, ..
             for part, _, why in wrong:
                 copies.mark(conn, part.id, Tier.NEARLINE, "damaged", clock(conn), why)
         lost += [copy.path for _, copy, _ in wrong]
-        proven += sum(copy.state != "damaged" for _, copy in found) - len(wrong)
+        proven += sum(copy.state not in ("damaged", "retired") for _, copy in found) - len(wrong)
     return proven, tuple(lost)
 
 
 def _fault(nearline: Store | None, copy: CopyRow) -> str | None:
-    """Why a copy is not what the journal says; None if it is, or was known to be damaged."""
-    if copy.state == "damaged":
+    """Why a copy is not what the journal says; None if it is, or was known to be damaged, or was removed."""
+    if copy.state in ("damaged", "retired"):
         return None
     if nearline is None:
         return "there is no near-line store any more"
@@ -195,18 +195,19 @@ def _planned(store: Store) -> dict[str, _Planned]:
 
 
 def _empty(conn: Connection, replace: bool) -> None:
-    """Leases stay: no token is given twice."""
+    """Leases stay: no token is given twice. So do the gate's marks, and from now on it is shut."""
     held = conn.execute(
         select(tables.lease).where(tables.lease.c.run != "", tables.lease.c.expires > clock(conn))
     ).first()
     if held is not None:
         raise LeaseHeld(f"run {held.run} is at work: it holds the lease {held.name}", found=held.run)
-    filled = [table for table in reversed(tables.metadata.sorted_tables) if table is not tables.lease]
+    filled = [table for table in reversed(tables.metadata.sorted_tables) if table not in (tables.lease, tables.gate)]
     if not replace and any(conn.execute(select(table).limit(1)).first() is not None for table in filled):
         raise CatalogError(
             "the catalog is not empty: rebuild into a new one, or ask for it to be replaced",
             next_command="sdfo catalog rebuild --replace",
         )
+    freeing.shut(conn, clock(conn))
     for table in filled:
         conn.execute(delete(table))
 
@@ -284,5 +285,7 @@ _REPLAYED: dict[str, Callable[[Connection, Line], None]] = {
     "queue": _queue,
     "hold": holds.keep,
     "release": holds.let_go,
+    "freed": freeing.keep,
+    "gone": freeing.drop,
     "outcome": _outcome,
 }

@@ -206,6 +206,28 @@ hold = Table(
     _words("released_by"),
 )
 
+expired = Table(
+    "expired",  # SAN files in their days of grace
+    metadata,
+    Column("run", Words, primary_key=True),
+    Column("folder_id", Key, ForeignKey("san_folder.id"), primary_key=True, autoincrement=False),
+    Column("key", LargeBinary, primary_key=True),
+    Column("name", LargeBinary, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("digest", Digest, nullable=False),
+    _words("study"),
+    Column("first_seen", Moment),
+    Column("at", Moment, nullable=False),
+)
+
+gate = Table(
+    "gate",  # what the delete gate remembers of this catalog: in no journal, and kept by a rebuild
+    metadata,
+    Column("name", Words, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
 run = Table(
     "run",
     metadata,
