@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from sdfo.catalog.types import Digest, Key, Moment, Words
 
-HEAD = "0002"
+HEAD = "0003"
 """The schema version this code works with: the newest file of `migrations/versions`."""
 
 metadata = MetaData(
@@ -112,6 +112,35 @@ queue = Table(
     Column("tries", Integer, nullable=False),  # that came to nothing
     Column("reason", Words(cut=False)),  # of the last one; or why there is no copy any more
     Index(None, "work", "tries", "since"),
+)
+
+volume = Table(
+    "volume",
+    metadata,
+    Column("name", Words, primary_key=True),  # a copy on tape has the path `<name>/<path on HDFS>`
+    Column("state", Words, nullable=False),  # sealed → ready → written → verified, or damaged
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", Digest, nullable=False),
+    Column("files", Integer, nullable=False),
+    Column("created", Moment, nullable=False, index=True),
+    _words("barcode"),
+    _words("position"),
+    Column("written", Moment),  # when its receipt was taken
+)
+
+recall = Table(
+    "recall",
+    metadata,
+    Column("id", Key, primary_key=True, autoincrement=False),
+    Column("uid", Words, nullable=False),  # what was asked for
+    Column("volumes", Text, nullable=False),  # a JSON list of names
+    Column("size", BigInteger, nullable=False),  # of these
+    Column("state", Words, nullable=False, index=True),  # waiting → done, or failed
+    Column("asked", Moment, nullable=False),
+    Column("expected", Moment),  # none where nothing was measured yet
+    Column("ended", Moment),
+    Column("pinned", Moment),  # until when its volumes stay
+    Column("reason", Words(cut=False)),
 )
 
 instance = Table(

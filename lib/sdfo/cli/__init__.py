@@ -24,12 +24,28 @@ from sdfo.cli import (
     ship,
     status,
     steps,
+    tape,
 )
 from sdfo.cli.app import app
 
 __all__ = ["app", "main"]
 
-for _commands in (steps, backfill, nearline, find, query, region, receive, files, care, status, doctor, ship, settings):
+for _commands in (
+    steps,
+    backfill,
+    nearline,
+    tape,
+    find,
+    query,
+    region,
+    receive,
+    files,
+    care,
+    status,
+    doctor,
+    ship,
+    settings,
+):
     _commands.register(app)
 
 
