@@ -182,12 +182,14 @@ def recalls(
 
 def told(row: RecallRow) -> str:
     """A recall in a sentence."""
+    from sdfo.nightly import figures
+
     if row.state == "done":
         return f"recall {row.id}: it is here, until {moment(row.pinned)}"
     if row.state == "failed":
         return f"recall {row.id} failed: {row.reason}"
     when = "no time is known yet" if row.expected is None else f"expected by {moment(row.expected)}"
-    return f"recall {row.id}: {len(row.volumes)} volumes were asked for, {when}"
+    return f"recall {row.id}: {figures.many(len(row.volumes), 'volume')} asked for, {when}"
 
 
 def _recall(row: RecallRow) -> dict[str, Any]:

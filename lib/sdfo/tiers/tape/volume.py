@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
@@ -77,11 +77,8 @@ def write(planned: Planned, sink: Sink, pieces: Callable[[Entry], Iterable[bytes
 
 
 def _add(tar: tarfile.TarFile, entry: Entry, pieces: Iterable[bytes], label: Label) -> None:
-    given = _Given(pieces)
-    try:
-        tar.addfile(_info(entry.path, entry.size, label), io.BufferedReader(given, CHUNK))
-    except tarfile.ReadError as error:
-        raise VolumeError("a file became shorter while it was copied", path=entry.path) from error
+    given = _Given(entry, pieces)
+    tar.addfile(_info(entry.path, entry.size, label), io.BufferedReader(given, CHUNK))
     if given.rest() or given.digest.hexdigest() != entry.sha256:
         found = given.digest.hexdigest()
         raise VolumeError("a file changed while it was copied", path=entry.path, expected=entry.sha256, found=found)
@@ -106,10 +103,10 @@ class _Hashing:
 
 
 class _Given(io.RawIOBase):
-    """Pieces as a file that is read once."""
+    """Pieces as a file that is read once. `VolumeError` if they end before the size that they should have."""
 
-    def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._pieces: Iterator[bytes] = iter(pieces)
+    def __init__(self, entry: Entry, pieces: Iterable[bytes]) -> None:
+        self._entry, self._pieces, self._at = entry, iter(pieces), 0
         self._left, self.digest = memoryview(b""), sha256()
 
     def readable(self) -> bool:
@@ -118,6 +115,8 @@ class _Given(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         while not self._left:
             piece = next(self._pieces, None)
+            if piece is None and self._at < self._entry.size:
+                raise VolumeError("a file became shorter while it was copied", path=self._entry.path)
             if piece is None:
                 return 0
             self.digest.update(piece)
@@ -125,6 +124,7 @@ class _Given(io.RawIOBase):
         count = min(len(buffer), len(self._left))
         buffer[:count] = self._left[:count]
         self._left = self._left[count:]
+        self._at += count
         return count
 
     def rest(self) -> int:
