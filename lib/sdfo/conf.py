@@ -11,11 +11,11 @@ import json
 import os
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from sdfo.errors import SettingsError
@@ -122,6 +122,31 @@ class Nearline(_Section):
 
 class Tape(_Section):
     root: str = Field(description="URL or folder of the tape staging area")
+    codec: NearlineCodec = Field(
+        "original",
+        description="how parts are written to tape: original = as they are on HDFS, byte for byte, for drives compress and "
+        "no decoder may be needed; any other must not be one of near-line's",
+    )
+    volume_gib: float = Field(
+        100,
+        gt=0,
+        description="GiB of parts at which a volume is sealed: a tape holds many, and one is recalled in minutes",
+    )
+    volume_max_age_hours: float = Field(
+        72, ge=0, description="hours that a part waits for others before its volume is sealed as it is: three nights"
+    )
+    capacity_gib: float = Field(0, ge=0, description="GiB that the staging area may take; 0 = what its file system has")
+    report_at: float = Field(0.7, gt=0, le=1, description="share of the staging area above which a person is told")
+    clear_at: float = Field(
+        0.85,
+        gt=0,
+        le=1,
+        description="share above which volumes that are on tape and that nobody needs here are removed",
+    )
+    close_at: float = Field(0.95, gt=0, le=1, description="share that no new volume may pass")
+    pin_hours: float = Field(
+        72, ge=0, description="hours that a recalled volume stays for certain: a weekend, for whoever asked for it"
+    )
 
 
 class Night(_Section):
@@ -350,6 +375,11 @@ class Limits(_Section):
         gt=0,
         description="hours that a part may wait for its near-line copy before a person is told: three nights",
     )
+    receipt_age_hours: float = Field(
+        72,
+        gt=0,
+        description="hours that a volume may wait for its receipt, or a recall for its volume, before a person is told",
+    )
     free: float = Field(0.15, ge=0, le=1, description="share of a tier that must be free for `status` to be content")
 
 
@@ -378,6 +408,14 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     lossy: Lossy = Lossy()
     expire: Expire = Expire()
+
+    @model_validator(mode="after")
+    def _codecs_differ(self) -> Self:
+        """No exam's copies may all depend on one codec."""
+        near = {self.nearline.codec, *self.nearline.codecs.values()}
+        if self.tape.codec != "original" and self.tape.codec in near:
+            raise ValueError("tape.codec is one of near-line's: no exam's copies may all depend on one codec")
+        return self
 
     @classmethod
     def settings_customise_sources(

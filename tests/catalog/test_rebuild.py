@@ -24,6 +24,7 @@ from sdfo.catalog import (
     QuarantineNote,
     Query,
     SanFile,
+    VolumeRow,
     entry_of,
     journal,
     rebuild,
@@ -36,7 +37,7 @@ from sdfo.model import FileStamp, Form, Tier
 from sdfo.sdicom import Part
 from sdfo.stores.local import LocalStore
 from sdfo.testing.exams import Series
-from sdfo.testing.parts import write_part
+from sdfo.testing.parts import digest, write_part
 
 AT = datetime(2024, 1, 2, tzinfo=UTC)
 
@@ -150,6 +151,7 @@ def a_busy_archive(archive: Archive) -> None:
     _backup(archive, first, other, added)
     _holds(archive)
     _freed(archive, one)
+    _tape(archive, first, other, added)
     catalog.note_step("run-1", "convert", "done", {"ok": True})
     catalog.note_step("run-1", "report", "done", {"ok": True})
 
@@ -168,6 +170,40 @@ def _backup(archive: Archive, first: PartEntry, other: PartEntry, added: PartEnt
     catalog.mark_copy(parts[other.check].id, "nearline", "damaged", "missing")
     assert [(row.check, row.reason) for row in catalog.queued(9)] == [(other.check, "missing")]
     assert (catalog.queue().parts, catalog.queue().aside) == (1, 1)
+
+
+def _tape(archive: Archive, first: PartEntry, other: PartEntry, added: PartEntry) -> None:
+    """A volume of two parts that was read back, one of which went damaged since; one without a receipt; one that was lost.
+
+    A recall that was done and one that waits. A part that could not be staged.
+    """
+    catalog = archive.catalog
+    lease = catalog.take_lease("stage", "run-3", "host")
+
+    def volume(name: str, *parts: PartEntry) -> VolumeRow:
+        row = VolumeRow(name, "sealed", 10240, digest(name), len(parts), AT)
+        own = {"tier": Tier.TAPE, "size": 7, "codec": "original", "form": Form.FILE, "state": "staged"}
+        copies = [NewCopy(p.study, p.check, path=f"{name}/{p.path}", copy_check=p.check, **own) for p in parts]
+        catalog.add_volume(lease, row, copies)
+        return row
+
+    (fourth,) = (p for p in catalog.parts(CT.study_uid) if p.check not in (first.check, other.check, added.check))
+    catalog.note_failed_backup(lease, fourth.id, "it changed", "tape")
+    written = replace(volume("v1", first, other), state="written", barcode="A00001", position="2", written=AT)
+    catalog.keep_volume(written)
+    catalog.keep_volume(replace(written, state="verified"))
+    catalog.mark_copy(catalog.parts(other.study)[0].id, "tape", "damaged", "on volume v1: cut")
+    catalog.keep_volume(replace(volume("v2", other), state="ready"))
+    catalog.keep_volume(replace(volume("v3", added), state="damaged"), "it was given up")
+    for name in ("v1", "v2"):
+        catalog.ask_recall(first.study, [name], 10240)
+    catalog.end_recall(1, "done", 72)
+    assert {row.check: row.reason for row in catalog.queued(9, "tape")} == {
+        fourth.check: "it changed",
+        added.check: "it was given up",
+    }
+    states = {copy.path.partition("/")[0]: copy.state for _, copy in catalog.page_of_copies(Tier.TAPE)}
+    assert states == {"v1": "verified", "v2": "staged", "v3": "damaged"}
 
 
 def _aliases(archive: Archive, first: PartEntry, two: bytes) -> None:
@@ -264,6 +300,7 @@ def test_a_catalog_with_rows_is_refused(archive: Archive) -> None:
         rebuild(archive.catalog, archive.store, replace=True)
     archive.catalog.release(archive.lease)
     archive.catalog.release(archive.catalog.take_lease("backup", "run-2", "host"))
+    archive.catalog.release(archive.catalog.take_lease("stage", "run-3", "host"))
     before = contents(archive.catalog)
     with pytest.raises(CatalogError, match="not empty"):
         rebuild(archive.catalog, archive.store)

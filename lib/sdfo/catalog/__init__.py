@@ -20,8 +20,10 @@ from sdfo.catalog.publish import Published
 from sdfo.catalog.quarantine import QuarantineNote, QuarantineRow
 from sdfo.catalog.queries import Query, StudyRow
 from sdfo.catalog.rebuild import RebuildReport, rebuild
+from sdfo.catalog.recalls import RecallRow
 from sdfo.catalog.runs import RunRow, StepRow
 from sdfo.catalog.san import SanFile, SanFolder
+from sdfo.catalog.volumes import VolumeRow
 from sdfo.catalog.waiting import Queue, Waiting
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "Query",
     "Queue",
     "RebuildReport",
+    "RecallRow",
     "RunRow",
     "SanFile",
     "SanFolder",
@@ -54,6 +57,7 @@ __all__ = [
     "StepRow",
     "StudyAttributes",
     "StudyRow",
+    "VolumeRow",
     "Waiting",
     "entry_of",
     "rebuild",

@@ -18,7 +18,21 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, select, text
 from sqlalchemy.exc import IntegrityError
 
-from sdfo.catalog import copies, freeing, holds, journal, marks, publish, quarantine, runs, san, tables, waiting
+from sdfo.catalog import (
+    copies,
+    freeing,
+    holds,
+    journal,
+    marks,
+    publish,
+    quarantine,
+    recalls,
+    runs,
+    san,
+    tables,
+    volumes,
+    waiting,
+)
 from sdfo.catalog.catalog import Catalog
 from sdfo.catalog.copies import CopyRow, NewCopy
 from sdfo.catalog.engine import batched, clock, kind_of
@@ -254,7 +268,8 @@ def _copy(conn: Connection, line: Line) -> None:
         return
     if "path" in line:
         own = (line["path"], line["size"], line["copy_check"], line["codec"], Form(line["form"]))
-        copies.add(conn, NewCopy(line["study"], line["check"], Tier(line["tier"]), *own), _at(line))
+        new = NewCopy(line["study"], line["check"], Tier(line["tier"]), *own, line["state"])
+        copies.add(conn, new, _at(line))
     else:
         with suppress(NotFound):  # the transaction that made the copy died with the line
             copies.mark(conn, part_id, line["tier"], line["state"], _at(line), line.get("why"))
@@ -264,7 +279,15 @@ def _queue(conn: Connection, line: Line) -> None:
     part = tables.part.c
     part_id = conn.execute(select(part.id).where(part.study == line["study"], part.check == line["check"])).scalar()
     if part_id is not None:
-        waiting.tried(conn, part_id, line["tries"], line["reason"])
+        waiting.tried(conn, part_id, line["tries"], line["reason"], line["work"])
+
+
+def _volume(conn: Connection, line: Line) -> None:
+    volumes.put(conn, volumes.of(line), _at(line), line["why"])
+
+
+def _recall(conn: Connection, line: Line) -> None:
+    recalls.put(conn, recalls.of(line), _at(line))
 
 
 def _outcome(conn: Connection, line: Line) -> None:
@@ -287,5 +310,7 @@ _REPLAYED: dict[str, Callable[[Connection, Line], None]] = {
     "release": holds.let_go,
     "freed": freeing.keep,
     "gone": freeing.drop,
+    "volume": _volume,
+    "recall": _recall,
     "outcome": _outcome,
 }

@@ -114,6 +114,35 @@ queue = Table(
     Index(None, "work", "tries", "since"),
 )
 
+volume = Table(
+    "volume",
+    metadata,
+    Column("name", Words, primary_key=True),  # a copy on tape has the path `<name>/<path on HDFS>`
+    Column("state", Words, nullable=False),  # sealed → ready → written → verified, or damaged
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", Digest, nullable=False),
+    Column("files", Integer, nullable=False),
+    Column("created", Moment, nullable=False, index=True),
+    _words("barcode"),
+    _words("position"),
+    Column("written", Moment),  # when its receipt was taken
+)
+
+recall = Table(
+    "recall",
+    metadata,
+    Column("id", Key, primary_key=True, autoincrement=False),
+    Column("uid", Words, nullable=False),  # what was asked for
+    Column("volumes", Text, nullable=False),  # a JSON list of names
+    Column("size", BigInteger, nullable=False),  # of these
+    Column("state", Words, nullable=False, index=True),  # waiting → done, or failed
+    Column("asked", Moment, nullable=False),
+    Column("expected", Moment),  # none where nothing was measured yet
+    Column("ended", Moment),
+    Column("pinned", Moment),  # until when its volumes stay
+    Column("reason", Words(cut=False)),
+)
+
 instance = Table(
     "instance",
     metadata,

@@ -26,6 +26,7 @@ from sdfo.cli import (
     ship,
     status,
     steps,
+    tape,
 )
 from sdfo.cli.app import app
 
@@ -36,6 +37,7 @@ for _commands in (
     backfill,
     nearline,
     expire,
+    tape,
     find,
     query,
     region,
