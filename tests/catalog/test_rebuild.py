@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -21,12 +22,14 @@ from sdfo.catalog import (
     QuarantineNote,
     Query,
     SanFile,
+    dump,
     entry_of,
     journal,
     rebuild,
     study_attributes,
     tables,
 )
+from sdfo.catalog.restoring import restore
 from sdfo.catalog.waiting import BACKUP
 from sdfo.errors import CatalogError, Exists, LeaseHeld
 from sdfo.model import FileStamp, Form, Tier
@@ -206,6 +209,31 @@ def test_all_tables_are_equal(archive: Archive, new_url: Callable[[], str]) -> N
     assert (report.nearline, report.waiting) == (2, ())
     assert rebuild(again, archive.store, archive.nearline, replace=True) == report
     assert contents(again) == before
+    again.close()
+
+
+@pytest.mark.parametrize("moment", range(4))
+def test_a_backup_of_any_moment_ends_in_the_same(archive: Archive, new_url: Callable[[], str], moment: int) -> None:
+    """The backup and the journal since give all tables, equal, whenever between two transactions it was made."""
+    publish, made = archive.publish, list[bytes]()
+
+    def and_back_up(*parts: PartEntry) -> list[str]:
+        done = publish(*parts)
+        with archive.catalog.database.moment() as (conn, at):
+            dump.write(conn, at, buffer := BytesIO())
+        made.append(buffer.getvalue())
+        return done
+
+    archive.publish = and_back_up  # type: ignore[method-assign]
+    a_busy_archive(archive)
+    archive.store.put("dump.zip", made[moment])
+    again = Catalog(new_url(), archive.store)
+    with archive.store.open("dump.zip") as source:
+        report = restore(again, dump.Dump(source), archive.store)
+    assert (report.missing, report.refused) == ((), ())
+    after = contents(again)
+    for name, expected in contents(archive.catalog).items():
+        assert after[name] == expected, name
     again.close()
 
 
