@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
@@ -10,11 +12,15 @@ from sdfo.cli.app import given
 from sdfo.cli.progress import showing
 from sdfo.cli.show import Answer, Table
 from sdfo.cli.steps import Run
+from sdfo.errors import UsageError
 from sdfo.model import Tier
+
+if TYPE_CHECKING:
+    from sdfo.nightly.place import Place
 
 
 def add_commands(catalog: typer.Typer) -> None:
-    for command in (backup, restore, compare):
+    for command in (backup, restore, compare, export):
         catalog.command()(command)
 
 
@@ -88,6 +94,81 @@ def compare(
     ]
     text += [f"{what}: {number}" for what, number in found.differ.items()] or ["catalog and tiers agree"]
     return Answer(_fields(found) | {"equal": found.equal}, text, 0 if found.equal else 1)
+
+
+def export(
+    ctx: typer.Context,
+    parquet: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A new folder: every table as a Parquet file, of one moment.")
+    ] = None,
+    inventory: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A new file: a DICOM Inventory object that points into the S-DICOM files."),
+    ] = None,
+    study: Annotated[str | None, typer.Option(metavar="UID", help="Inventory of this study alone.")] = None,
+    dates: Annotated[
+        str | None, typer.Option("--date", metavar="A-B", help="Inventory of the studies of these days.")
+    ] = None,
+) -> Answer:
+    """The catalog for other programs: as Parquet, or as a DICOM Inventory (docs/inventory.md). With patients' names, for you alone.
+
+    Beside the inventory lies FILE.unlisted.jsonl: what is archived and cannot be pointed to, and why. Exit 1 if an S-DICOM
+    file could not be read.
+    """
+    if (parquet is None) == (inventory is None) or (parquet and (study or dates)):
+        raise UsageError("give --parquet DIR, or --inventory FILE", next_command="sdfo catalog export --help")
+    place = given(ctx).place("catalog-export")
+    return _parquet(place, parquet) if parquet else _inventory(place, inventory or Path(), study, dates)
+
+
+def _parquet(place: Place, folder: Path) -> Answer:
+    from sdfo.catalog.dump import write_table
+    from sdfo.catalog.tables import metadata
+
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        raise UsageError("the folder is there already", found=str(folder)) from None
+    rows = {}
+    with place.catalog.database.moment() as (conn, at):
+        for table in metadata.sorted_tables:
+            with _new_file(folder / f"{table.name}.parquet") as file:
+                rows[table.name] = write_table(conn, table.name, file)
+    return Answer({"at": at, "rows": rows}, [f"{name}: {count} rows" for name, count in rows.items()])
+
+
+def _inventory(place: Place, path: Path, study: str | None, dates: str | None) -> Answer:
+    import json
+
+    from sdfo.catalog import Query
+    from sdfo.cli.find import date_range
+    from sdfo.dicom.inventory import Scope
+    from sdfo.nightly.inventory import export as exported
+
+    since, until = date_range(dates)
+    days = "-".join("" if day is None else f"{day:%Y%m%d}" for day in (since, until)) if dates else ""
+    beside = path.with_name(path.name + ".unlisted.jsonl")
+    if path.exists() or beside.exists():
+        raise UsageError("the file is there already", found=str(path if path.exists() else beside))
+    with showing("export") as progress:
+        found = exported(place, Query(study=study, since=since, until=until), Scope(days, study or ""), progress)
+    with _new_file(path) as file, _new_file(beside) as others:
+        file.write(found.data)
+        others.writelines(json.dumps(_fields(row)).encode() + b"\n" for row in found.unlisted)
+    report = found.report
+    text = [f"{path}: {report.studies} studies, {report.images} images; {report.unlisted} not listed: {beside}"]
+    text += (
+        [] if report.complete else ["not complete: some S-DICOM files cannot be read (sdfo catalog compare --checks)"]
+    )
+    return Answer(_fields(report) | {"inventory": path, "others": beside}, text, 0 if report.complete else 1)
+
+
+def _new_file(path: Path) -> BinaryIO:
+    """Its owner's alone; never over another."""
+    try:
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
+    except OSError as error:
+        raise UsageError("this file cannot be made", found=f"{path}: {error.strerror}") from error
 
 
 def _fields(report: Any) -> dict[str, Any]:
