@@ -73,6 +73,11 @@ class Hdfs(_Section):
 
 class Catalog(_Section):
     url: str = Field(description="SQLAlchemy URL; sqlite:///relative.db counts from the settings file's folder")
+    backups_kept: int = Field(
+        14,
+        ge=1,
+        description="backups of the catalog that stay on each tier: two weeks in which a fault of its contents may be noticed",
+    )
 
 
 NearlineCodec = Literal["j2k-roi", "j2k", "htj2k", "original"]

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -25,12 +26,14 @@ from sdfo.catalog import (
     Query,
     SanFile,
     VolumeRow,
+    dump,
     entry_of,
     journal,
     rebuild,
     study_attributes,
     tables,
 )
+from sdfo.catalog.restoring import restore
 from sdfo.catalog.waiting import BACKUP
 from sdfo.errors import CatalogError, Exists, LeaseHeld
 from sdfo.model import FileStamp, Form, Tier
@@ -149,9 +152,9 @@ def a_busy_archive(archive: Archive) -> None:
     catalog.mark_copy(catalog.parts(MR.study_uid)[0].id, "hdfs", "damaged")
     catalog.mark_copy(catalog.parts(CT.study_uid)[0].id, "hdfs", "verified")
     _backup(archive, first, other, added)
+    _tape(archive, first, other, added)
     _holds(archive)
     _freed(archive, one)
-    _tape(archive, first, other, added)
     catalog.note_step("run-1", "convert", "done", {"ok": True})
     catalog.note_step("run-1", "report", "done", {"ok": True})
 
@@ -270,6 +273,31 @@ def test_all_tables_are_equal(archive: Archive, new_url: Callable[[], str]) -> N
     assert (report.nearline, report.waiting) == (2, ())
     assert rebuild(again, archive.store, archive.nearline, replace=True) == report
     assert contents(again) == before
+    again.close()
+
+
+@pytest.mark.parametrize("moment", range(4))
+def test_a_backup_of_any_moment_ends_in_the_same(archive: Archive, new_url: Callable[[], str], moment: int) -> None:
+    """The backup and the journal since give all tables, equal, whenever between two transactions it was made."""
+    publish, made = archive.publish, list[bytes]()
+
+    def and_back_up(*parts: PartEntry) -> list[str]:
+        done = publish(*parts)
+        with archive.catalog.database.moment() as (conn, at):
+            dump.write(conn, at, buffer := BytesIO())
+        made.append(buffer.getvalue())
+        return done
+
+    archive.publish = and_back_up  # type: ignore[method-assign]
+    a_busy_archive(archive)
+    archive.store.put("dump.zip", made[moment])
+    again = Catalog(new_url(), archive.store)
+    with archive.store.open("dump.zip") as source:
+        report = restore(again, dump.Dump(source), archive.store)
+    assert (report.missing, report.refused) == ((), ())
+    after = contents(again)
+    for name, expected in contents(archive.catalog).items():
+        assert after[name] == expected, name
     again.close()
 
 

@@ -80,7 +80,7 @@ def rebuild(catalog: Catalog, store: Store, nearline: Store | None = None, *, re
     """
     catalog.upgrade()
     with catalog.database.write() as conn:
-        _empty(conn, replace)
+        empty(conn, replace)
     found = {stat.path: stat for stat in store.list(PARTS) if stat.path.endswith(".sdicom")}
     planned = _planned(store)
     replay = _Replay(store, found.keys(), planned)
@@ -98,6 +98,26 @@ def rebuild(catalog: Catalog, store: Store, nearline: Store | None = None, *, re
         conn.execute(text("ANALYZE"))  # so many rows at once are no news to the planner for a while otherwise
     report = replay.report(planned.keys() - found.keys(), rest)
     return replace_fields(report, nearline=proven, waiting=waiting_again)
+
+
+def replay(catalog: Catalog, store: Store, since: datetime) -> RebuildReport:
+    """Catch up with what the journal tells of since that moment: for a catalog that holds all that was before it."""
+    planned = _planned(store, since)
+    found = {path for path in planned if _is_there(store, path)}
+    again = _Replay(store, found, planned)
+    for batch in batched(enumerate(journal.read(store, since)), _BATCH):
+        with catalog.database.write() as conn:
+            for number, (_, line) in batch:
+                again.line(conn, number, line)
+    return again.report(planned.keys() - found, ())
+
+
+def _is_there(store: Store, path: str) -> bool:
+    try:
+        store.stat(path)
+    except Missing:
+        return False
+    return True
 
 
 def _prove(catalog: Catalog, nearline: Store | None) -> tuple[int, tuple[str, ...]]:
@@ -195,12 +215,12 @@ class _Planned:
     ordinal: int
 
 
-def _planned(store: Store) -> dict[str, _Planned]:
+def _planned(store: Store, since: datetime | None = None) -> dict[str, _Planned]:
     """Which line publishes each part: its last as `new`, for one before it died with its transaction. So did the first of
     two parts that were given one ordinal, and was not published again: to the catalog it was not known."""
     planned: dict[str, _Planned] = {}
     owners: dict[tuple[str, int], str] = {}
-    for number, (_, line) in enumerate(journal.read(store)):
+    for number, (_, line) in enumerate(journal.read(store, since)):
         if line["what"] == "part" and (line["state"] == "new" or line["path"] not in planned):
             planned[line["path"]] = _Planned(number, line["ordinal"])
             owners[line["study"], line["ordinal"]] = line["path"]
@@ -208,8 +228,9 @@ def _planned(store: Store) -> dict[str, _Planned]:
     return {path: plan for path, plan in planned.items() if path in owned}
 
 
-def _empty(conn: Connection, replace: bool) -> None:
-    """Leases stay: no token is given twice. So do the gate's marks, and from now on it is shut."""
+def empty(conn: Connection, replace: bool) -> None:
+    """Make room: a catalog that holds anything is refused unless `replace`. Leases stay: no token is given twice. So do the
+    gate's marks, and from now on it is shut."""
     held = conn.execute(
         select(tables.lease).where(tables.lease.c.run != "", tables.lease.c.expires > clock(conn))
     ).first()

@@ -145,7 +145,7 @@ def _newest(place: Place) -> Finding:
     if row is None:
         return Finding("newest run", True, f"{run}, no step has begun" if run else "none yet")
     why = f": {row.report['error']}" if "error" in row.report else ""
-    again = f"sdfo {row.step} --run {run}" if row.state == POSTPONED else ""
+    again = f"sdfo {row.step.replace('-', ' ')} --run {run}" if row.state == POSTPONED else ""
     return Finding("newest run", True, f"{run}, {row.step} {row.state}{why}", again)
 
 
