@@ -31,6 +31,8 @@ COMMANDS = [
     "check",
     "quarantine",
     "hold",
+    "scrub",
+    "drill",
     "gc",
     "catalog",
     "doctor",

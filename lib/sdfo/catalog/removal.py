@@ -1,17 +1,20 @@
-"""The calls of the catalog that removing copies is made of: holds, what the gate asks, and what went."""
+"""The calls of the catalog for the care of copies: reading them again, holds, what the gate asks, and what went."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from random import Random
 from typing import Any
 
-from sdfo.catalog import freeing, holds, leases
+from sdfo.catalog import copies, freeing, holds, leases, proving
+from sdfo.catalog.copies import CopyRow, PartRow
 from sdfo.catalog.engine import clock
 from sdfo.catalog.freeing import ExamFacts, Freed, InGrace, OldFolder
 from sdfo.catalog.holds import Hold, HoldKind
 from sdfo.catalog.leases import Lease
 from sdfo.catalog.transactions import Transactions
+from sdfo.model import Tier
 
 
 class Removal(Transactions):
@@ -108,3 +111,32 @@ class Removal(Transactions):
                 freeing.unmark(conn, name)
             else:
                 freeing.mark(conn, name, value, clock(conn))
+
+    # Reading copies again: proving.py
+
+    def oldest_copies(self, tiers: Iterable[Tier], most: int, before: datetime) -> list[tuple[PartRow, CopyRow]]:
+        """Copies on these tiers that are not known to be damaged and were not read since `before`: those first that were not
+        read for the longest."""
+        with self.database.read() as conn:
+            return proving.oldest(conn, tiers, most, before)
+
+    def size_of_copies(self, tiers: Iterable[Tier]) -> int:
+        """Bytes of the copies on these tiers that are not known to be damaged."""
+        with self.database.read() as conn:
+            return proving.size(conn, tiers)
+
+    def some_copies(self, tier: Tier, most: int, random: Random) -> list[tuple[PartRow, CopyRow]]:
+        """So many whole copies on a tier, drawn by lot."""
+        with self.database.read() as conn:
+            return proving.sample(conn, tier, most, random)
+
+    def originals(self, part_id: int) -> list[str]:
+        """SHA-256 of each file that a part holds, as it was received; ascending."""
+        with self.database.read() as conn:
+            return proving.originals(conn, part_id)
+
+    def mark_copies(self, lease: Lease, marks: Iterable[tuple[int, str, str, str | None]]) -> None:
+        """`mark_copy` of many (part, tier, state, why), in one transaction under the lease's token."""
+        with self._recording(lease.token) as (conn, lines):
+            leases.check(conn, lease)
+            lines += [copies.mark(conn, part_id, tier, state, clock(conn), why) for part_id, tier, state, why in marks]

@@ -99,7 +99,7 @@ copy = Table(
     Column("codec", Words, nullable=False),
     Column("form", Words, nullable=False),
     Column("state", Words, nullable=False),
-    Column("verified_at", Moment),
+    Column("verified_at", Moment, index=True),
     UniqueConstraint("tier", "path"),
 )
 

@@ -25,7 +25,10 @@ def register(app: typer.Typer) -> None:
 def status(ctx: typer.Context) -> Answer:
     """Exit 1 when the last good night is too old, or what waits for near-line, a receipt or a recall, or a tier has too little room."""
     place = given(ctx).place("status")
-    good, lines = None, [_newest(place), _work(place), _quarantine(place), *_first_load(place), _backup(place)]
+    good, lines = (
+        None,
+        [_newest(place), _work(place), _quarantine(place), *_first_load(place), _backup(place), *_care(place)],
+    )
     try:
         good = last_good_night(place)
         lines = [
@@ -163,6 +166,31 @@ def _first_load(place: Place) -> list[Finding]:
     waits = place.catalog.backlog()
     found = f"{waits.exams} exams wait, {waits.files} files"
     return [Finding("first load", True, found, "sdfo backfill --dry-run")] if waits.exams else []
+
+
+def _care(place: Place) -> list[Finding]:
+    """The last scrub, drill and expiry, and a gate that was shut by a rebuild."""
+    from sdfo.catalog.freeing import SHUT
+    from sdfo.nightly import care
+
+    next_ones = {
+        "scrub": "sdfo restore --lost --dry-run",
+        "drill": "sdfo drill --run ID --wait",
+        "expire": "sdfo expire --run ID",
+    }
+    lines = [
+        Finding(
+            f"last {row.step}",
+            not row.bad,
+            f"{row.state} {row.ended}: {row.said}",
+            next_ones[row.step] if row.bad else "",
+        )
+        for row in care.rows(place)
+    ]
+    shut = place.catalog.gate_marks().get(SHUT)
+    if shut is not None:
+        lines.append(Finding("delete gate", True, f"shut by a rebuild, {show.moment(shut[0])}", "sdfo expire --reopen"))
+    return lines
 
 
 def _quarantine(place: Place) -> Finding:

@@ -1,4 +1,4 @@
-"""Holds, files in their days of grace, and what the gate remembers."""
+"""Holds, files in their days of grace, what the gate remembers, and the order in which copies are read again."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
+    op.create_index("ix_copy_verified_at", "copy", ["verified_at"], unique=False)
     op.create_table(
         "hold",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
