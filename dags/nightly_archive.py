@@ -17,8 +17,9 @@ and `HADOOP_CONF_DIR` in Airflow's environment).
 | convert | Spark writes the S-DICOM files under `attempts/` | read the last lines of its log (Java, disk space, HDFS; on YARN `yarn logs -applicationId` of the application it names), mend, clear with downstream |
 | verify | Spark re-reads each of them, in another process | as for convert; a file that is not right is never published |
 | publish | renames the verified files and enters them in the catalog | the catalog or HDFS did not answer: mend, clear with downstream |
+| catalog_backup | copies the catalog itself to HDFS and near-line, read back and compared | near-line is away or full: mend, clear it alone; nothing waits for it but the removal of old images |
 | report | one page and one JSON of the night; runs whatever happened before | red when a step failed or a file is unaccounted for: the page says what to do next |
-| good_night | nothing; it is green when both publish and report are | see the red one |
+| good_night | nothing; it is green when publish, catalog_backup and report are | see the red one |
 
 **A task may be killed** (mark it failed): the driver is its child, and YARN ends its containers. The lease is free for the
 same run at once, for another after five minutes.
@@ -59,6 +60,10 @@ def nightly_archive() -> None:
     def publish() -> str:
         return sdfo("--json publish --run '{{ run_id }}'")
 
+    @task.bash
+    def catalog_backup() -> str:
+        return sdfo("--json catalog backup --run '{{ run_id }}'")
+
     @task.bash(trigger_rule="all_done", retries=0)
     def report() -> str:
         return sdfo("report --run '{{ run_id }}'")  # not --json: that has names, which Airflow's log must not
@@ -68,6 +73,7 @@ def nightly_archive() -> None:
     good_night = EmptyOperator(task_id="good_night")
 
     scan() >> convert >> verify >> (published := publish()) >> report() >> good_night
+    published >> catalog_backup() >> good_night
     published >> good_night  # red if any step was, whatever the report says
 
 

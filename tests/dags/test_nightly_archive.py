@@ -9,7 +9,7 @@ import pytest
 from sdfo.testing.exams import make_exam, study_uid
 
 pytestmark = pytest.mark.airflow
-STEPS = ("scan", "convert", "verify", "publish", "report", "good_night")
+STEPS = ("scan", "convert", "verify", "publish", "catalog_backup", "report", "good_night")
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,15 @@ def test_the_damaged_file_is_in_the_report(night, archive) -> None:
     assert report["balanced"]
     assert report["ledger"]["damaged"] == 1
     assert [row["name"] for row in report["files"] if row["kind"] == "damaged"] == ["S001-I00002.dcm"]
+
+
+def test_the_catalog_is_backed_up(night, archive) -> None:
+    """Each night, after its exams were published, on both tiers."""
+    on_hdfs, near = (
+        sorted(folder.glob("state/catalog/*.zip")) for folder in (archive.hdfs, archive.hdfs.parent / "nearline")
+    )
+    assert [file.name for file in on_hdfs] == [file.name for file in near]
+    assert len(near) == 1
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -85,6 +94,7 @@ def test_a_failed_convert_fails_the_night(airflow, archive, images, tmp_path: Pa
         "convert": "failed",
         "verify": "upstream_failed",
         "publish": "upstream_failed",
+        "catalog_backup": "upstream_failed",
         "report": "failed",
         "good_night": "upstream_failed",
     }

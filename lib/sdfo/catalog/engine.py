@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
@@ -50,6 +50,16 @@ class Database:
             if checked:
                 self._check(conn)
             yield conn
+
+    @contextmanager
+    def moment(self) -> Iterator[tuple[Connection, datetime]]:
+        """`read`, and its moment: what was committed before it is seen, what is written to the journal after it is not."""
+        with ExitStack() as stack:
+            with self.write() as alone:
+                conn = stack.enter_context(self.read())
+                conn.execute(text("SELECT version_num FROM alembic_version")).all()  # the moment is that of a question
+                at = clock(alone)
+            yield conn, at
 
     def close(self) -> None:
         """Give back this process's connections; the next call opens new ones."""

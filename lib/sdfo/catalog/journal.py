@@ -24,14 +24,14 @@ VERSION = 1
 _TRIES = 100
 
 Line = dict[str, Any]
-"""`what` says which: part, alias, quarantine, decision, copy, queue or outcome."""
+"""`what` says which: part, alias, quarantine, decision, copy, queue, volume, recall, hold, release, freed, gone or outcome."""
 
 
 def append(store: Store, at: datetime, token: int, lines: Sequence[Line]) -> str:
     """Put `lines` as one new file, in order after all that was put before `at`; its path."""
     data = "".join(json.dumps({"v": VERSION} | line, separators=(",", ":")) + "\n" for line in lines).encode("ascii")
     for _ in range(_TRIES):
-        path = f"{FOLDER}/{at:%Y-%m-%d}/{at:%H%M%S.%f}-{token}.jsonl"
+        path = f"{_stem(at)}-{token}.jsonl"
         try:
             store.put(path, data)
         except Exists:
@@ -41,12 +41,18 @@ def append(store: Store, at: datetime, token: int, lines: Sequence[Line]) -> str
     raise CatalogError("the state journal takes no new file", path=path, found=f"{_TRIES} names taken")
 
 
-def read(store: Store) -> Iterator[tuple[str, Line]]:
-    """Every line with the path of its file, oldest first. Attempts that a kill left behind are passed over."""
+def read(store: Store, since: datetime | None = None) -> Iterator[tuple[str, Line]]:
+    """Every line with the path of its file, oldest first; only those put after `since`, if given. Attempts that a kill left
+    behind are passed over."""
+    after = "" if since is None else _stem(since)
     for stat in store.list(FOLDER):
-        if stat.path.endswith(".jsonl"):
+        if stat.path.endswith(".jsonl") and (not after or stat.path[: len(after)] > after):
             for text in store.read_all(stat.path).splitlines():
                 yield stat.path, _parsed(stat.path, text)
+
+
+def _stem(at: datetime) -> str:
+    return f"{FOLDER}/{at:%Y-%m-%d}/{at:%H%M%S.%f}"
 
 
 def _parsed(path: str, text: bytes) -> Line:

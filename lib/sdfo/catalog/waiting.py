@@ -1,4 +1,4 @@
-"""The queue: parts that wait for a copy on near-line.
+"""The queues: parts that wait for a copy on near-line, and on tape.
 
 A part enters it in the transaction that publishes it, or that finds its copy damaged, and leaves it in the one that enters
 a verified copy: what is not backed up is here, always. One that was set aside stays, and is not tried until it is released.
@@ -22,7 +22,13 @@ from sdfo.model import Tier
 BACKUP = "backup"
 """The kind of a quarantine entry for a part that could not be backed up; its `ordinal` is the part's."""
 
-_WORK = str(Tier.NEARLINE)
+STAGE = "stage"
+"""The same for one that could not be staged for tape."""
+
+NEARLINE, TAPE = str(Tier.NEARLINE), str(Tier.TAPE)
+WORKS = {NEARLINE: BACKUP, TAPE: STAGE}
+"""The tier on which a copy is wanted → the kind of a quarantine entry for a part that cannot have it."""
+
 _QUEUE, _PART, _COPY, _RECORD = tables.queue.c, tables.part.c, tables.copy.c, tables.instance.c
 _ENTRY, _SERIES = tables.quarantine.c, tables.series.c
 
@@ -53,59 +59,62 @@ class Queue:
     aside: int
 
 
-def put(conn: Connection, part_id: int, now: datetime, reason: str | None = None) -> None:
+def put(conn: Connection, part_id: int, now: datetime, reason: str | None = None, work: str = NEARLINE) -> None:
     """One that waits already keeps its place."""
-    row = {"part_id": part_id, "work": _WORK, "since": now, "tries": 0, "reason": reason}
+    row = {"part_id": part_id, "work": work, "since": now, "tries": 0, "reason": reason}
     conn.execute(upsert(conn, tables.queue).values(row).on_conflict_do_nothing(index_elements=["part_id", "work"]))
 
 
-def done(conn: Connection, part_id: int, now: datetime) -> None:
+def done(conn: Connection, part_id: int, now: datetime, work: str = NEARLINE) -> None:
     """It has its copy: it waits no longer, and nobody need look why it failed. The copy's own line tells a rebuild both."""
-    conn.execute(delete(tables.queue).where(_QUEUE.part_id == part_id, _QUEUE.work == _WORK))
-    _close(conn, part_id, "archived", now)
+    conn.execute(delete(tables.queue).where(_QUEUE.part_id == part_id, _QUEUE.work == work))
+    _close(conn, part_id, work, "archived", now)
 
 
 def mended(conn: Connection, part_id: int, now: datetime) -> None:
-    """What a copy is made from is whole again: it may be tried. The source's own line tells a rebuild so."""
-    _close(conn, part_id, "released", now)
+    """What copies are made from is whole again: all may be tried. The source's own line tells a rebuild so."""
+    for work in WORKS:
+        _close(conn, part_id, work, "released", now)
 
 
 def refuse_to_accept(conn: Connection, entry_id: int) -> None:
     """`Conflict` for an entry of a part without a copy: a decision is not turned round, and it would never be tried again."""
     kind = conn.execute(select(_ENTRY.kind).where(_ENTRY.id == entry_id)).scalar()
-    if kind == BACKUP:
-        raise Conflict(
-            "a part without a near-line copy cannot be accepted", next_command=f"sdfo quarantine release {entry_id}"
-        )
+    for work, kind_of_work in WORKS.items():
+        if kind == kind_of_work:
+            raise Conflict(
+                f"a part without a copy on {work} cannot be accepted",
+                next_command=f"sdfo quarantine release {entry_id}",
+            )
 
 
-def _close(conn: Connection, part_id: int, decision: str, now: datetime) -> None:
-    entries = select(_ENTRY.id).join_from(tables.quarantine, tables.part, _about()).where(_PART.id == part_id)
+def _close(conn: Connection, part_id: int, work: str, decision: str, now: datetime) -> None:
+    entries = select(_ENTRY.id).join_from(tables.quarantine, tables.part, _about(work)).where(_PART.id == part_id)
     for entry in conn.execute(entries.where(_ENTRY.state == "open")).scalars().all():
         quarantine.resolve(conn, entry, decision, now)
 
 
-def failed(conn: Connection, part_id: int, reason: str) -> tuple[int, Line | None]:
+def failed(conn: Connection, part_id: int, reason: str, work: str = NEARLINE) -> tuple[int, Line | None]:
     """Count a try that came to nothing; how many did so far, and the journal's line. 0 if it does not wait any more."""
     row = conn.execute(
         select(_QUEUE.tries, _PART.study, _PART.check)
         .join_from(tables.queue, tables.part)
-        .where(_PART.id == part_id, _QUEUE.work == _WORK)
+        .where(_PART.id == part_id, _QUEUE.work == work)
     ).one_or_none()
     if row is None:
         return 0, None
     tries = row.tries + 1
-    tried(conn, part_id, tries, reason)
-    line = {"what": "queue", "study": row.study, "check": row.check, "work": _WORK, "tries": tries, "reason": reason}
+    tried(conn, part_id, tries, reason, work)
+    line = {"what": "queue", "study": row.study, "check": row.check, "work": work, "tries": tries, "reason": reason}
     return tries, line
 
 
-def tried(conn: Connection, part_id: int, tries: int, reason: str) -> None:
-    this = (_QUEUE.part_id == part_id, _QUEUE.work == _WORK)
+def tried(conn: Connection, part_id: int, tries: int, reason: str, work: str = NEARLINE) -> None:
+    this = (_QUEUE.part_id == part_id, _QUEUE.work == work)
     conn.execute(update(tables.queue).where(*this).values(tries=tries, reason=reason))
 
 
-def waiting(conn: Connection, most: int) -> list[Waiting]:
+def waiting(conn: Connection, most: int, work: str = NEARLINE) -> list[Waiting]:
     """So many of those that may be tried, oldest first; those that failed come after all that were never tried."""
     apart = select(func.coalesce(func.sum(_RECORD.length), 0))
     apart = apart.where(_RECORD.part_id == _PART.id, _RECORD.path.is_not(None))
@@ -119,20 +128,20 @@ def waiting(conn: Connection, most: int) -> list[Waiting]:
         _QUEUE.since,
         _QUEUE.tries,
         _QUEUE.reason,
-    ).select_from(_with_source())
+    ).select_from(_with_source(work))
     rows = conn.execute(
-        query.where(~_is_aside()).order_by(_QUEUE.tries, _QUEUE.since, _PART.study, _PART.ordinal).limit(most)
+        query.where(~_is_aside(work)).order_by(_QUEUE.tries, _QUEUE.since, _PART.study, _PART.ordinal).limit(most)
     )
     return [Waiting(*row) for row in rows]
 
 
-def queue(conn: Connection) -> Queue:
+def queue(conn: Connection, work: str = NEARLINE) -> Queue:
     size = func.coalesce(func.sum(_COPY.size), 0)
     columns = (func.count(), size, func.min(_QUEUE.since), func.count().filter(_QUEUE.tries > 0))
     parts, size_of_all, oldest, failures = conn.execute(
-        select(*columns).select_from(_with_source()).where(~_is_aside())
+        select(*columns).select_from(_with_source(work)).where(~_is_aside(work))
     ).one()
-    aside = conn.execute(select(func.count()).select_from(_with_source()).where(_is_aside())).scalar_one()
+    aside = conn.execute(select(func.count()).select_from(_with_source(work)).where(_is_aside(work))).scalar_one()
     return Queue(parts, int(size_of_all), oldest, failures, aside)
 
 
@@ -145,17 +154,17 @@ def modalities(conn: Connection, part_ids: Iterable[int]) -> dict[int, str]:
     return {part_id: modality for part_id, modality, _ in rows}  # of several the last one stays, which has most
 
 
-def _with_source() -> Any:
+def _with_source(work: str) -> Any:
     """Parts that wait, with the copy that theirs is to be made from."""
     here = and_(_COPY.part_id == _PART.id, _COPY.tier == str(Tier.HDFS), _COPY.state != "retired")
-    waits = and_(_QUEUE.part_id == _PART.id, _QUEUE.work == _WORK)
+    waits = and_(_QUEUE.part_id == _PART.id, _QUEUE.work == work)
     return tables.queue.join(tables.part, waits).join(tables.copy, here)
 
 
-def _about() -> ColumnElement[bool]:
+def _about(work: str) -> ColumnElement[bool]:
     """An entry and the part that it is about."""
-    return and_(_ENTRY.kind == BACKUP, _ENTRY.study == _PART.study, _ENTRY.ordinal == _PART.ordinal)
+    return and_(_ENTRY.kind == WORKS[work], _ENTRY.study == _PART.study, _ENTRY.ordinal == _PART.ordinal)
 
 
-def _is_aside() -> ColumnElement[bool]:
-    return select(_ENTRY.id).where(_about(), _ENTRY.state.in_(("open", "accepted"))).correlate(tables.part).exists()
+def _is_aside(work: str) -> ColumnElement[bool]:
+    return select(_ENTRY.id).where(_about(work), _ENTRY.state.in_(("open", "accepted"))).correlate(tables.part).exists()

@@ -9,6 +9,7 @@ import typer
 
 from sdfo.cli import show
 from sdfo.cli.app import given
+from sdfo.cli.catalog import add_commands
 from sdfo.cli.show import Answer, Table
 
 PANEL = "Care"
@@ -24,10 +25,12 @@ def register(app: typer.Typer) -> None:
     app.add_typer(quarantine, name="quarantine", rich_help_panel=PANEL)
     app.command(rich_help_panel=PANEL)(gc)
     catalog = typer.Typer(
-        no_args_is_help=True, help="The catalog itself: create or upgrade it, build it again from files."
+        no_args_is_help=True,
+        help="The catalog itself: create or upgrade it, back it up, bring it back, compare it with the files.",
     )
     catalog.command()(rebuild)
     catalog.command()(upgrade)
+    add_commands(catalog)
     app.add_typer(catalog, name="catalog", rich_help_panel=PANEL)
 
 

@@ -115,7 +115,10 @@ def restore(
     run: Annotated[str | None, typer.Option(metavar="ID", help="The run's id; made of the time if not given.")] = None,
     dry_run: DryRun = False,
 ) -> Answer:
-    """Read all copies of an exam and make again what is damaged or missing. Exit 1: something cannot be made again."""
+    """Read all copies of an exam and make again what is damaged or missing, from near-line or else from tape.
+
+    Exit 1: something cannot be made again; 75: a volume must come back from tape first.
+    """
     from sdfo.nightly.restore import restore as step
 
     if (uid is None) is not lost:
@@ -128,6 +131,7 @@ def restore(
     text: list[Any] = [Table(heads, rows, frozenset({"part"})), ""] if rows else []
     would = "would be restored" if dry_run else "restored"
     bad = f"{found.restored} {would}, {found.queued} to be backed up again, {found.lost} lost"
+    bad += f", {found.recalled} recalled from tape" if found.recalled else ""
     whole = (
         "nothing is lost"
         if lost and not rows
@@ -136,4 +140,4 @@ def restore(
         else f"{found.whole} of {found.copies} copies whole, {bad}"
     )
     text.append(whole)
-    return Answer(found, text, 1 if found.lost else 0)
+    return Answer(found, text, 1 if found.lost else 75 if found.recalled else 0)

@@ -21,13 +21,13 @@ def configuration() -> Config:
     return config
 
 
-def upgrade(database: Database) -> None:
-    """All missing steps in one transaction; the database is created first where it is a file."""
+def upgrade(database: Database, to: str = "head") -> None:
+    """All missing steps, up to version `to`, in one transaction; the database is created first where it is a file."""
     create_file(database.url)
     config = configuration()
     with database.write(checked=False) as conn:
         config.attributes["connection"] = conn
         try:
-            command.upgrade(config, "head")
+            command.upgrade(config, to)
         except CommandError as error:
             raise CatalogError("the catalog was made by a later version of this software") from error

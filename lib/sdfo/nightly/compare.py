@@ -1,0 +1,220 @@
+"""The catalog against what lies on the tiers, both ways. Nothing is changed: a person decides, or `restore` and `rebuild` do.
+
+Both sides come in the order of their paths and are gone through together, so memory does not grow with the archive. A night
+may publish meanwhile: what differs is looked at once more before it is told.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from sdfo.catalog import expecting
+from sdfo.catalog.expecting import DAMAGED, RETIRED, Expected
+from sdfo.errors import FormatError, Missing
+from sdfo.model import Tier
+from sdfo.nightly.engines import Progress, silent
+from sdfo.nightly.place import Place
+from sdfo.sdicom import Part
+from sdfo.stores import Store, open_store
+
+EXAMS, MANIFESTS = "exams", "manifests"
+MISSING, UNKNOWN, SIZE, CHECK = "missing", "unknown", "another size", "another check"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """`missing`: the catalog has it, the tier has not. `unknown`: the other way round."""
+
+    tier: str
+    what: str
+    path: str
+    expected: str | None = None
+    found: str | None = None
+    study: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class There:
+    """A file that lies on a tier, or that the manifest of a volume has; that one tells its check, too."""
+
+    path: str
+    size: int
+    check: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TierCompared:
+    """Files that the catalog expects, files that are there. `damaged`: known to be, and so not compared."""
+
+    tier: str
+    expected: int = 0
+    files: int = 0
+    damaged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CompareReport:
+    """`differ` counts all of them by tier and kind; `rows` has the first of them."""
+
+    tiers: tuple[TierCompared, ...] = ()
+    differ: dict[str, int] = field(default_factory=dict)
+    rows: tuple[Difference, ...] = ()
+
+    @property
+    def equal(self) -> bool:
+        return not self.differ
+
+
+def compare(
+    place: Place, tiers: Iterable[Tier], progress: Progress = silent, *, checks: bool = False, most: int | None = None
+) -> CompareReport:
+    """`checks`: open each S-DICOM file and compare the check in its header. Else sizes, by listing alone, and the names,
+    which hold the first 16 digits. `most`: rows to name; all are counted."""
+    counts, differ, rows = list[TierCompared](), Counter[str](), list[Difference]()
+    for tier in tiers:
+        walk = _Walk(place, tier, checks, progress)
+        for found in walk.differences():
+            differ[f"{tier}: {found.what}"] += 1
+            if most is None or len(rows) < most:
+                rows.append(found)
+        counts.append(TierCompared(tier, walk.expected, walk.files, walk.damaged))
+    return CompareReport(tuple(counts), dict(differ), tuple(rows))
+
+
+class _Walk:
+    """One tier."""
+
+    def __init__(self, place: Place, tier: Tier, checks: bool, progress: Progress) -> None:
+        self.place, self.tier, self.checks, self.progress = place, tier, checks, progress
+        self.store = _store(place, tier)
+        self.expected = self.files = self.damaged = 0
+
+    def differences(self) -> Iterator[Difference]:
+        with self.place.catalog.database.read() as conn:
+            beside = self._beside_recoded(expecting.recoded(conn, self.tier))
+            known = heapq.merge(expecting.expected(conn, self.tier), beside, key=lambda each: each.path)
+            for ours, there in _paired(known, self._listed()):
+                self._count(ours, there)
+                found = self._difference(ours, there)
+                if found is not None and self._once_more(found.path) is not None:
+                    yield found
+
+    def _listed(self) -> Iterator[There]:
+        if self.tier is Tier.TAPE:
+            return on_tape(self.store)
+        return (There(stat.path, stat.size) for stat in self.store.list(EXAMS))
+
+    def _count(self, ours: Expected | None, there: There | None) -> None:
+        self.expected += ours is not None and ours.state not in (RETIRED, DAMAGED)
+        self.damaged += ours is not None and ours.state == DAMAGED
+        self.files += there is not None
+        if self.files % 10_000 == 0:
+            self.progress(self.files, max(self.files, self.expected), f"files on {self.tier}")
+
+    def _difference(self, ours: Expected | None, there: There | None) -> Difference | None:
+        if ours is None:
+            return None if there is None else Difference(self.tier, UNKNOWN, there.path, found=f"{there.size} bytes")
+        if ours.state in (RETIRED, DAMAGED):
+            return None
+        if there is None:
+            return self._of(ours, MISSING, f"{ours.size} bytes", None)
+        if there.size != ours.size:
+            return self._of(ours, SIZE, f"{ours.size} bytes", f"{there.size} bytes")
+        found = self._check(ours, there)
+        return None if found is None else self._of(ours, CHECK, ours.check, found)
+
+    def _of(self, ours: Expected, what: str, expected: str | None, found: str | None) -> Difference:
+        return Difference(self.tier, what, ours.path, expected, found, ours.study)
+
+    def _check(self, ours: Expected, there: There) -> str | None:
+        """What is told there instead of the check that is expected; None where it is the same, or there is none."""
+        if ours.check is None:
+            return None
+        named = PurePosixPath(ours.path).stem.rpartition("-")[2]
+        if named != ours.check[:16]:
+            return named
+        if there.check is not None:
+            return None if there.check == ours.check else there.check
+        return self._header(ours.path, ours.check) if self.checks else None
+
+    def _header(self, path: str, check: str) -> str | None:
+        try:
+            with Part.open(self.store, path) as part:
+                return None if part.check_digest == check else part.check_digest
+        except FormatError as error:
+            return f"no S-DICOM file: {error.what}"
+        except Missing:
+            return "gone meanwhile"
+
+    def _once_more(self, path: str) -> Difference | None:
+        """What differs at this path now, by a new look at both sides."""
+        with self.place.catalog.database.read() as conn:
+            ours = expecting.expected_at(conn, self.tier, path)
+        return self._difference(ours, self._there(path))
+
+    def _there(self, path: str) -> There | None:
+        if self.tier is Tier.TAPE:
+            volume = path.partition("/")[0]
+            return next((each for each in on_tape(self.store, volume) if each.path == path), None)
+        try:
+            return There(path, self.store.stat(path).size)
+        except Missing:
+            return None
+
+    def _beside_recoded(self, paths: Iterable[str]) -> list[Expected]:
+        """Files that lie beside copies of another codec, as their own indexes name them; of one that cannot be read, none."""
+        found = list[Expected]()
+        for path in paths:
+            try:
+                with Part.open(self.store, path) as part:
+                    folder = PurePosixPath(path).parent
+                    found += [
+                        Expected(str(folder / apart.path), apart.length, part.study, "verified")
+                        for apart in part.aparts
+                    ]
+            except (FormatError, Missing):
+                continue  # told as missing, or by its check
+        return sorted(found, key=lambda each: each.path)
+
+
+def _store(place: Place, tier: Tier) -> Store:
+    if tier is Tier.TAPE:
+        return open_store(place.settings.tape.root, place.settings.hdfs)
+    return place.store if tier is Tier.HDFS else place.nearline
+
+
+def on_tape(store: Store, volume: str | None = None) -> Iterator[There]:
+    """The parts on all volumes there ever were, or on one, by the manifests that the staging area keeps of them."""
+    for stat in store.list(MANIFESTS):
+        name = PurePosixPath(stat.path).stem
+        if stat.path.endswith(".json") and volume in (None, name):
+            files = json.loads(store.read_all(stat.path))["files"]
+            parts = [There(f"{name}/{each['path']}", each["size"], each["check"]) for each in files if each["check"]]
+            yield from sorted(parts, key=lambda each: each.path)
+
+
+def tiers(place: Place) -> list[Tier]:
+    """Those that this archive has."""
+    found = [Tier.HDFS] + [Tier.NEARLINE] * place.has_nearline
+    return found + [Tier.TAPE] * (next(_store(place, Tier.TAPE).list(MANIFESTS), None) is not None)
+
+
+def _paired(known: Iterable[Expected], there: Iterable[There]) -> Iterator[tuple[Expected | None, There | None]]:
+    """Both sides by path; what one side has alone, with None."""
+    ours, theirs = iter(known), iter(there)
+    left, right = next(ours, None), next(theirs, None)
+    while left is not None or right is not None:
+        if right is None or (left is not None and left.path < right.path):
+            yield left, None
+            left = next(ours, None)
+        elif left is None or right.path < left.path:
+            yield None, right
+            right = next(theirs, None)
+        else:
+            yield left, right
+            left, right = next(ours, None), next(theirs, None)
