@@ -448,3 +448,30 @@ def test_an_exam_on_tape_alone_is_off_line(waiting: Archive) -> None:
         catalog.forget_files(folder_id, list(catalog.files(folder_id)))
     found = {each.study: each.availability for each in catalog.find(Query())}
     assert found[row.study] is Availability.OFFLINE
+
+
+def test_volumes_are_found_again_by_their_manifests(waiting: Archive) -> None:
+    """Catalog and journal are lost: what the manifests in the staging area tell of is entered, and the receipts are read anew."""
+    waiting.stage()
+    waiting.library().once()
+    waiting.stage("t2")
+    fill(waiting.san, range(3, 4), 16)
+    waiting.night("r2")
+    waiting.stage("t3")
+    before, copies = waiting.place().catalog.volumes(), waiting.place().catalog.page_of_copies(Tier.TAPE)
+    (waiting.folder / "catalog.db").unlink()
+    shutil.rmtree(waiting.folder / "hdfs" / "state")
+    done = waiting.sdfo("catalog", "rebuild")
+    assert done.returncode == 0, done.stderr
+    assert set(json.loads(done.stdout)["volumes"]) == {row.name for row in before}
+    assert waiting.place().catalog.queue("tape").parts == 0
+    again = waiting.stage("t4")
+    assert (again.receipts, again.volumes) == (1, 0)
+    found = waiting.place().catalog.volumes()
+    assert [(r.name, r.state, r.size, r.sha256, r.files, r.barcode) for r in found] == [
+        (r.name, r.state, r.size, r.sha256, r.files, r.barcode) for r in before
+    ]
+    after = waiting.place().catalog.page_of_copies(Tier.TAPE)
+    assert {(c.path, c.size, c.check, c.state) for _, c in after} == {
+        (c.path, c.size, c.check, c.state) for _, c in copies
+    }

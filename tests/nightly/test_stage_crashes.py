@@ -80,6 +80,7 @@ def _whole(archive: Archive) -> None:
         assert proving.unreadable(shelf, f"{row.name}.tar", manifest) == {}
     gc(archive.place(), keep_seconds=0)
     kept = {tape.receipt(row.name) for row in volumes} | {tape.manifest(row.name) for row in volumes}
+    kept |= {tape.digest(tape.MANIFESTS, row.name) for row in volumes}
     kept |= {f"{folder}/{tape.KEEP}" for folder in tape.FOLDERS} | {tape.ID_FILE, "open/next.json"}
     assert {stat.path for stat in store.list()} == kept
     assert len(list(catalog.find(Query()))) == 2
