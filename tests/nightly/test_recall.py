@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -16,7 +18,7 @@ import pytest
 from sdfo.catalog import Query, RecallRow
 from sdfo.client import Archive as Client
 from sdfo.errors import NotFound
-from sdfo.model import Tier
+from sdfo.model import Location, Tier
 from sdfo.nightly.recall import recall, wait
 from sdfo.nightly.receiving import attend
 from sdfo.nightly.restore import restore
@@ -145,6 +147,51 @@ def test_reading_without_it_says_what_to_do(taped: Archive, tmp_path: Path) -> N
         client.get(uid, tmp_path / "out")
     assert {fault.tier for fault in client.faults} == {"san", "hdfs"}
     assert {copy.state for _, copy in taped.place().catalog.page_of_copies(Tier.TAPE)} == {"verified"}
+
+
+def test_a_damaged_nearer_copy_is_no_end(taped: Archive, tmp_path: Path) -> None:
+    """Of two files one is damaged on HDFS: while it is read the volume is asked for, and whoever waits gets both."""
+    uid = next(row.study for row in taped.place().catalog.find(Query()) if row.instances == 2)
+    part = next((taped.folder / "hdfs/exams").rglob(f"{uid}-*.sdicom"))
+    part.write_bytes(part.read_bytes()[:-1] + b"\xff")
+    client, asked = Client(taped.settings()), list[str]()
+
+    def recalled(location: Location) -> bool:
+        asked.append(recall(taped.place(), uid).state)
+        taped.library().once()
+        return attend(taped.place()).done == 1
+
+    client.reader.recall = recalled
+    assert client.get(uid, tmp_path / "out").files == 2
+    assert asked == ["waiting"]
+    assert set(digests(tmp_path / "out")) < set(digests(taped.folder / "originals"))
+
+
+@pytest.mark.long
+def test_real_exams_come_back_from_tape(archive: Archive, real_exams: Path, tmp_path: Path) -> None:
+    """Full-size exams, by GNU tar, by the volume's own program, and by `get`: each time every file is the scanner's."""
+    for name in ("ct-ge", "ct-philips-phantom", "mr-mprage"):
+        shutil.copytree(real_exams / name, archive.san / name)
+    before = digests(archive.san)
+    assert archive.night().good
+    archive.on_tape()
+    (tar,) = (archive.folder / "library").glob("*.tar")
+    subprocess.run(["tar", "xf", tar, "restore.py"], cwd=tmp_path, check=True)
+    command = [sys.executable, "-I", "restore.py", tar, "--to", "own"]
+    subprocess.run(command, cwd=tmp_path, env={}, check=True)
+    assert digests(tmp_path / "own") == before
+    (tmp_path / "unpacked").mkdir()
+    subprocess.run(["tar", "xf", tar], cwd=tmp_path / "unpacked", check=True)
+    subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=tmp_path / "unpacked", check=True)
+    lose(archive)
+    archive.san.rename(archive.folder / "san-away")
+    archive.san.mkdir()
+    recall(archive.place(), studies(archive)[0])
+    archive.library().once()
+    attend(archive.place())
+    for uid in studies(archive):
+        Client(archive.settings()).get(uid, tmp_path / "got")
+    assert digests(tmp_path / "got") == before
 
 
 def arrived(archive: Archive) -> Path:

@@ -20,6 +20,7 @@ from sdfo.model import Tier
 from sdfo.nightly import sealing
 from sdfo.nightly.gc import gc
 from sdfo.nightly.place import init
+from sdfo.sdicom import Part
 from sdfo.stores.local import LocalStore
 from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.testing.exams import make_exam
@@ -200,6 +201,22 @@ def test_what_the_second_reading_refuses_is_not_sealed(waiting: Archive, monkeyp
     assert waiting.stage("t2").parts == 3
 
 
+def test_damage_between_two_values_costs_only_its_part(waiting: Archive) -> None:
+    """A flipped bit in a record's key, which no value's digest covers: the reading of the volume notices, and it is made anew."""
+    first = waiting.place().catalog.queued(1, "tape")[0]
+    with Part.open(waiting.place().store, first.path) as part:
+        at = part.extent(part.records[0]).offset - 5
+    file = waiting.folder / "hdfs" / first.path
+    data = bytearray(file.read_bytes())
+    data[at] ^= 1
+    file.write_bytes(data)
+    done = waiting.stage()
+    assert (done.volumes, done.parts, done.failed, done.set_aside) == (1, 2, 1, 0)
+    (row,) = waiting.place().catalog.queued(9, "tape")
+    assert (row.check, row.reason[:41]) == (first.check, "its copy on a volume, read again: framing")
+    assert len(tars(waiting)) == 1
+
+
 def receipt(archive: Archive, **fields: Any) -> Path:
     """Of the one volume, as a tape system writes it."""
     (row,) = archive.place().catalog.volumes()
@@ -232,6 +249,18 @@ def test_a_receipt_without_one_makes_them_written(waiting: Archive) -> None:
     receipt(waiting)
     assert waiting.stage("t3").receipts == 1
     assert set(states(waiting).values()) == {"verified"}
+
+
+def test_a_receipt_mends_no_damaged_copy(waiting: Archive) -> None:
+    """One that a reader found damaged on the volume meanwhile."""
+    waiting.stage()
+    ((part, _), *_) = waiting.place().catalog.page_of_copies(Tier.TAPE)
+    waiting.place().catalog.mark_copy(part.id, "tape", "damaged", "a reader found it so")
+    receipt(waiting)
+    waiting.stage("t2", now=False)
+    assert states(waiting)[part.study] == "damaged"
+    assert list(states(waiting).values()).count("verified") == 2
+    assert waiting.place().catalog.queue("tape").parts == 1
 
 
 def test_a_tape_that_gave_back_other_bytes_does_not_count(waiting: Archive) -> None:
