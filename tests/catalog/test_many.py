@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import inspect, text
 
 from sdfo.catalog import Availability, Catalog, Query, StudyRow
+from sdfo.catalog.expecting import expected, expected_at, recoded
 from sdfo.catalog.tables import metadata
 from sdfo.testing.manyexams import FIRST_DAY, Many, fill, night, with_files
 
@@ -80,3 +81,20 @@ def test_a_night_is_published_on_top(many: Catalog, random_uids: bool) -> None:
     lease = many.take_lease("archive", "r", "h")
     assert {result.state for result in many.publish(lease, "r", parts)} == {"new"}
     assert [row.availability.name for row in many.find(Query(study=parts[0].study))] == ["ONLINE"]
+
+
+def test_what_lies_on_a_tier_comes_by_path(many: Catalog) -> None:
+    """Every copy once, with its state, ascending; files apart among them; of tape the copies alone."""
+    with many.database.write() as conn:
+        conn.execute(text("UPDATE instance SET path = 'exams/2000/apart.dcm' WHERE part_id = 1 AND number = 0"))
+        for tier, apart in (("hdfs", 1), ("nearline", 1), ("tape", 0)):
+            found = list(expected(conn, tier))
+            assert [each.path for each in found] == sorted(each.path for each in found)
+            assert len(found) == 75 + apart
+            assert [each.check for each in found].count(None) == apart
+            one = found[10]
+            assert expected_at(conn, tier, one.path) == one
+        assert {each.state for each in found} == {"verified"}
+        assert recoded(conn, "hdfs") == []
+        conn.execute(text("UPDATE copy SET \"check\" = 'other' WHERE part_id = 1 AND tier = 'tape'"))
+        assert len(recoded(conn, "tape")) == 1
