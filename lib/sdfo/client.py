@@ -181,10 +181,8 @@ class Archive:
                 self._mark(location)
 
     def _is_bad(self, tier: Tier, error: SdfoError) -> bool:
-        if isinstance(error, Missing):
-            self.reader.store(tier).stat(
-                ID_FILE if tier is Tier.NEARLINE else SITE
-            )  # a store that is not there misses every file
+        if isinstance(error, Missing) and tier is not Tier.TAPE:  # a store that is not there misses every file
+            self.reader.store(tier).stat(ID_FILE if tier is Tier.NEARLINE else SITE)
         return isinstance(error, FormatError | Missing | OutOfRange)
 
     def _mark(self, location: Location) -> None:

@@ -11,11 +11,11 @@ import json
 import os
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from sdfo.errors import SettingsError
@@ -127,6 +127,31 @@ class Nearline(_Section):
 
 class Tape(_Section):
     root: str = Field(description="URL or folder of the tape staging area")
+    codec: NearlineCodec = Field(
+        "original",
+        description="how parts are written to tape: original = as they are on HDFS, byte for byte, for drives compress and "
+        "no decoder may be needed; any other must not be one of near-line's",
+    )
+    volume_gib: float = Field(
+        100,
+        gt=0,
+        description="GiB of parts at which a volume is sealed: a tape holds many, and one is recalled in minutes",
+    )
+    volume_max_age_hours: float = Field(
+        72, ge=0, description="hours that a part waits for others before its volume is sealed as it is: three nights"
+    )
+    capacity_gib: float = Field(0, ge=0, description="GiB that the staging area may take; 0 = what its file system has")
+    report_at: float = Field(0.7, gt=0, le=1, description="share of the staging area above which a person is told")
+    clear_at: float = Field(
+        0.85,
+        gt=0,
+        le=1,
+        description="share above which volumes that are on tape and that nobody needs here are removed",
+    )
+    close_at: float = Field(0.95, gt=0, le=1, description="share that no new volume may pass")
+    pin_hours: float = Field(
+        72, ge=0, description="hours that a recalled volume stays for certain: a weekend, for whoever asked for it"
+    )
 
 
 class Night(_Section):
@@ -267,6 +292,75 @@ class Lossy(_Section):
     )
 
 
+GateTier = Literal["hdfs", "nearline", "tape"]
+
+
+class ExpirePolicy(_Section):
+    """What is other than `expire` says for exams with images of one modality; None: as it says."""
+
+    san_days: float | None = Field(None, ge=0)
+    hdfs_days: float | None = Field(None, ge=0)
+    nearline_days: float | None = Field(None, ge=0)
+    copies: tuple[GateTier, ...] | None = None
+
+
+class Expire(_Section):
+    san_days: float = Field(
+        90, ge=0, description="days that a file stays on the SAN: those in which most are looked at"
+    )
+    hdfs_days: float | None = Field(
+        None, ge=0, description="days that a part stays on HDFS, where Spark and MapReduce work; none = for ever"
+    )
+    nearline_days: float | None = Field(
+        None, ge=0, description="days that a part stays on near-line; none = for ever, for tape alone takes hours"
+    )
+    modalities: dict[str, ExpirePolicy] = Field(
+        {},
+        description='other days and copies for exams with images of a modality, {"MG": {"san_days": 365}}; of several the '
+        "longest days and all copies count",
+    )
+    copies: tuple[GateTier, ...] = Field(
+        ("hdfs", "nearline", "tape"),
+        description="tiers that must have a copy before any other is removed: whole as read again, on tape with a receipt",
+    )
+    away: tuple[GateTier, ...] = Field(
+        ("tape",),
+        description="tiers that are off-line or in another building: one of them must have a copy, for a fire or an "
+        "intruder reaches all others at once; () = not asked for",
+    )
+    verify_days: float = Field(
+        100,
+        gt=0,
+        description="days within which the copy that stays nearest was read again, every byte of it: those of a scrub, and "
+        "ten that it may be late",
+    )
+    drill_days: float = Field(
+        15,
+        gt=0,
+        description="days within which the last drill must have ended well: it is due each week, and may fail once",
+    )
+    grace_days: float = Field(
+        7,
+        ge=0,
+        description="days that a removed file can still be fetched back from where it was put: somebody notices in a week",
+    )
+    gib_per_run: float = Field(
+        1000, gt=0, description="GiB that one run takes away at most: each byte of them is read twice in its night"
+    )
+    unattended: bool = Field(
+        False,
+        description="whether the schedule removes anything; false = it only shows what would go, a person starts it",
+    )
+    scrub_days: float = Field(
+        90, gt=0, description="days within which a scrub reads each copy again: disks lose bits silently within years"
+    )
+    drill_parts: int = Field(
+        20,
+        ge=1,
+        description="parts that a drill restores from each tier: a fault of one in ten is missed once in ten drills",
+    )
+
+
 class Limits(_Section):
     same_error: float = Field(
         0.05, gt=0, le=1, description="share of a run's files that may fail for one reason before the run stops"
@@ -285,6 +379,11 @@ class Limits(_Section):
         72,
         gt=0,
         description="hours that a part may wait for its near-line copy before a person is told: three nights",
+    )
+    receipt_age_hours: float = Field(
+        72,
+        gt=0,
+        description="hours that a volume may wait for its receipt, or a recall for its volume, before a person is told",
     )
     free: float = Field(0.15, ge=0, le=1, description="share of a tier that must be free for `status` to be content")
 
@@ -313,6 +412,15 @@ class Settings(BaseSettings):
     mrjob: Mrjob = Mrjob()
     limits: Limits = Limits()
     lossy: Lossy = Lossy()
+    expire: Expire = Expire()
+
+    @model_validator(mode="after")
+    def _codecs_differ(self) -> Self:
+        """No exam's copies may all depend on one codec."""
+        near = {self.nearline.codec, *self.nearline.codecs.values()}
+        if self.tape.codec != "original" and self.tape.codec in near:
+            raise ValueError("tape.codec is one of near-line's: no exam's copies may all depend on one codec")
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -394,6 +502,7 @@ def from_public(text: str) -> Settings:
         "mrjob": Mrjob,
         "limits": Limits,
         "lossy": Lossy,
+        "expire": Expire,
     }
     read: dict[str, Any] = {name: kind.model_validate(data[name]) for name, kind in sections.items()}
     return Settings.model_construct(**data | read)

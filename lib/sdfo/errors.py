@@ -19,7 +19,8 @@
     │   ├── BadPath              a path with a part outside [A-Za-z0-9._-]: do not retry
     │   ├── OutOfRange           a positioned read beyond the end: do not retry
     │   ├── Full                 no room is left, or a quota is used up: do not retry before there is
-    │   ├── WrongStore           the near-line root lacks this archive's id: it may be unmounted
+    │   ├── WrongStore           the near-line or tape root lacks this archive's id: it may be unmounted
+    │   ├── OnTape               a volume is not in the staging area: it must be recalled first
     │   └── Unavailable          the store did not answer: a new attempt, to a new name, may succeed
     ├── SanError                 the SAN itself
     │   ├── WrongSan             the root lacks `.sdfo-san`, or carries another id: it may be unmounted
@@ -31,6 +32,7 @@
         │   └── SequenceFileTruncated  the file ends inside its header or inside a record
         ├── DicomError           a DICOM file is not whole
         ├── CodecError           a codestream, or an image that a codec cannot take
+        ├── VolumeError          a tape volume is not what its manifest or digest says
         └── SdicomError          an S-DICOM file
             ├── NotSdicom        wrong magic, class names or version
             ├── HeaderMismatch   the header does not agree with its own digest
@@ -163,6 +165,10 @@ class WrongStore(StoreError):
     pass
 
 
+class OnTape(StoreError):
+    pass
+
+
 class Unavailable(StoreError):
     pass
 
@@ -204,6 +210,10 @@ class DicomError(FormatError):
 
 
 class CodecError(FormatError):
+    pass
+
+
+class VolumeError(FormatError):
     pass
 
 

@@ -25,6 +25,7 @@ from sdfo.errors import (
     FormatError,
     Missing,
     NotFound,
+    OnTape,
     RecordMismatch,
     SanError,
     SdfoError,
@@ -35,6 +36,7 @@ from sdfo.model import Extent, Location, Tier
 from sdfo.sdicom import Part, Record, escape_name
 from sdfo.stores import CHUNK, Source, Store, open_store
 from sdfo.tiers.san import San, SanFile
+from sdfo.tiers.tape.reading import TapeStore
 
 T = TypeVar("T")
 
@@ -48,13 +50,22 @@ Fault = Callable[[Location, SdfoError], None]
 """Told of each copy that could not be used, before the next one is tried."""
 
 
+Recall = Callable[[Location], bool]
+"""Asked for a copy on a volume that is on tape, where no other copy gave the bytes; whether it is here now."""
+
+
 def ignore(location: Location, error: SdfoError) -> None:
     """A `Fault` for callers that have nobody to tell."""
 
 
+def leave(location: Location) -> bool:
+    """A `Recall` for callers that do not wait for tapes."""
+    return False
+
+
 class Reader:
-    def __init__(self, settings: Settings, fault: Fault = ignore) -> None:
-        self.settings, self.fault = settings, fault
+    def __init__(self, settings: Settings, fault: Fault = ignore, recall: Recall = leave) -> None:
+        self.settings, self.fault, self.recall = settings, fault, recall
 
     @cached_property
     def san(self) -> San:
@@ -68,12 +79,19 @@ class Reader:
     def nearline(self) -> Store:
         return open_store(self.settings.nearline.root, self.settings.hdfs)
 
+    @cached_property
+    def tape(self) -> TapeStore:
+        """Volumes that lie in the staging area; a copy on any other is `OnTape`."""
+        return TapeStore(open_store(self.settings.tape.root, self.settings.hdfs))
+
     def store(self, tier: Tier) -> Store:
         """Where the parts of a tier lie. `Missing` for one that has no store of parts."""
         if tier is Tier.HDFS:
             return self.hdfs
         if tier is Tier.NEARLINE:
             return self.nearline
+        if tier is Tier.TAPE:
+            return self.tape
         raise Missing(f"no reader for tier {tier}")
 
     def part(self, location: Location) -> Part:
@@ -132,14 +150,24 @@ class Reader:
         self.first(copies, one)
 
     def first(self, copies: Sequence[Location], use: Callable[[Location], T]) -> T:
-        """What `use` makes of the first copy that it can use."""
+        """What `use` makes of the first copy that it can use. One on tape is recalled, if nothing else is left."""
+        on_tape = list[Location]()
         for location in copies:
             try:
                 return use(location)
+            except OnTape:
+                on_tape.append(location)
             except (SanError, StoreError, FormatError, NotFound) as error:
                 self.fault(location, error)
+        for location in on_tape:
+            if self.recall(location):
+                try:
+                    return use(location)
+                except (StoreError, FormatError, NotFound) as error:
+                    self.fault(location, error)
         study = copies[0].study if copies else None
-        raise NotFound(f"no whole copy of a file of study {study} can be reached", next_command=f"sdfo locate {study}")
+        after = f"sdfo recall {study}" if on_tape else f"sdfo locate {study}"
+        raise NotFound(f"no whole copy of a file of study {study} can be reached", next_command=after)
 
     def _read(self, location: Location) -> bytes:
         if _is_indexed(location):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from io import BytesIO
 from typing import Any
 
@@ -16,12 +17,15 @@ from sqlalchemy import select
 from sdfo.catalog import (
     Catalog,
     FileMark,
+    Freed,
+    HoldKind,
     Lease,
     NewCopy,
     PartEntry,
     QuarantineNote,
     Query,
     SanFile,
+    VolumeRow,
     dump,
     entry_of,
     journal,
@@ -36,7 +40,7 @@ from sdfo.model import FileStamp, Form, Tier
 from sdfo.sdicom import Part
 from sdfo.stores.local import LocalStore
 from sdfo.testing.exams import Series
-from sdfo.testing.parts import write_part
+from sdfo.testing.parts import digest, write_part
 
 AT = datetime(2024, 1, 2, tzinfo=UTC)
 
@@ -48,7 +52,7 @@ NOT_REBUILT = {
     # the last listing: the next scan lists every folder anew, and a rebuilt one begins as never listed
     "san_folder": {"id", "state", "listing", "newest_ns", "listed_at", "dirs", "files"},
 }
-"""Columns that a rebuilt catalog need not share with the lost one, and why. Of tables, `lease`: nobody is at work; of
+"""Columns that a rebuilt catalog need not share with the lost one, and why. Of tables, `lease`: nobody is at work, and `gate`, which is about the catalog itself; of
 rows, SAN files in state `new`, which the next scan reads, and steps that never ended."""
 
 
@@ -64,7 +68,7 @@ def contents(catalog: Catalog) -> dict[str, Counter[tuple[Any, ...]]]:
         "series_id": {row["id"]: (row["study"], row["uid"]) for row in found["series"]},
         "folder_id": {row["id"]: row["path"] for row in found["san_folder"]},
     }
-    del found["lease"]
+    del found["lease"], found["gate"]
     for name, left_out in NOT_REBUILT.items():
         found[name] = [{key: value for key, value in row.items() if key not in left_out} for row in found[name]]
     return {
@@ -148,6 +152,9 @@ def a_busy_archive(archive: Archive) -> None:
     catalog.mark_copy(catalog.parts(MR.study_uid)[0].id, "hdfs", "damaged")
     catalog.mark_copy(catalog.parts(CT.study_uid)[0].id, "hdfs", "verified")
     _backup(archive, first, other, added)
+    _tape(archive, first, other, added)
+    _holds(archive)
+    _freed(archive, one)
     catalog.note_step("run-1", "convert", "done", {"ok": True})
     catalog.note_step("run-1", "report", "done", {"ok": True})
 
@@ -168,6 +175,40 @@ def _backup(archive: Archive, first: PartEntry, other: PartEntry, added: PartEnt
     assert (catalog.queue().parts, catalog.queue().aside) == (1, 1)
 
 
+def _tape(archive: Archive, first: PartEntry, other: PartEntry, added: PartEntry) -> None:
+    """A volume of two parts that was read back, one of which went damaged since; one without a receipt; one that was lost.
+
+    A recall that was done and one that waits. A part that could not be staged.
+    """
+    catalog = archive.catalog
+    lease = catalog.take_lease("stage", "run-3", "host")
+
+    def volume(name: str, *parts: PartEntry) -> VolumeRow:
+        row = VolumeRow(name, "sealed", 10240, digest(name), len(parts), AT)
+        own = {"tier": Tier.TAPE, "size": 7, "codec": "original", "form": Form.FILE, "state": "staged"}
+        copies = [NewCopy(p.study, p.check, path=f"{name}/{p.path}", copy_check=p.check, **own) for p in parts]
+        catalog.add_volume(lease, row, copies)
+        return row
+
+    (fourth,) = (p for p in catalog.parts(CT.study_uid) if p.check not in (first.check, other.check, added.check))
+    catalog.note_failed_backup(lease, fourth.id, "it changed", "tape")
+    written = replace(volume("v1", first, other), state="written", barcode="A00001", position="2", written=AT)
+    catalog.keep_volume(written)
+    catalog.keep_volume(replace(written, state="verified"))
+    catalog.mark_copy(catalog.parts(other.study)[0].id, "tape", "damaged", "on volume v1: cut")
+    catalog.keep_volume(replace(volume("v2", other), state="ready"))
+    catalog.keep_volume(replace(volume("v3", added), state="damaged"), "it was given up")
+    for name in ("v1", "v2"):
+        catalog.ask_recall(first.study, [name], 10240)
+    catalog.end_recall(1, "done", 72)
+    assert {row.check: row.reason for row in catalog.queued(9, "tape")} == {
+        fourth.check: "it changed",
+        added.check: "it was given up",
+    }
+    states = {copy.path.partition("/")[0]: copy.state for _, copy in catalog.page_of_copies(Tier.TAPE)}
+    assert states == {"v1": "verified", "v2": "staged", "v3": "damaged"}
+
+
 def _aliases(archive: Archive, first: PartEntry, two: bytes) -> None:
     """A copy of a folder, and a file that was touched."""
     folder_id = archive.scan(b"copied", {b"2-again": two}, CT.study_uid, 9)
@@ -177,6 +218,29 @@ def _aliases(archive: Archive, first: PartEntry, two: bytes) -> None:
     folder_id = archive.scan(b"M\xfcller", {b"2\xff": two}, CT.study_uid, 20)
     touched = FileMark(folder_id, FileStamp(b"2\xff", len(two), 20, 21), held.sha256, "alias")
     archive.catalog.publish_aliases(archive.lease, "run-1", CT.study_uid, [touched])
+
+
+def _freed(archive: Archive, one: bytes) -> None:
+    """An exam folder that went from the SAN: one file lies in its days of grace, another's are over."""
+    archive.publish(archive.part(b"old", {b"1": one, b"b\xff": b"note"}, "9.8"))
+    lease = archive.catalog.take_lease("expire", "run-3", "host")
+    files = [
+        Freed(b"old", name, len(data), sha256(data).hexdigest(), "9.8", AT)
+        for name, data in ((b"1", one), (b"b\xff", b"note"))
+    ]
+    archive.catalog.free(lease, "run-3", files, [b"old"])
+    archive.catalog.forget_in_grace(lease, [("run-3", b"old", b"1")])
+    archive.catalog.release(lease)
+
+
+def _holds(archive: Archive) -> None:
+    """One released, one in force on a list of two; a line whose transaction died has its number too."""
+    catalog = archive.catalog
+    catalog.hold(HoldKind.PATIENT, ["Ä 4711"], "court order", "ann")
+    catalog.release_hold(1, "bob")
+    dead = {"what": "hold", "id": 2, "kind": "study", "subjects": ["1.9"], "reason": "", "who": "x"}
+    journal.append(archive.store, AT.replace(year=2026), 0, [dead | {"at": AT.isoformat()}])
+    catalog.hold(HoldKind.STUDY, [CT.study_uid, MR.study_uid], "", "ann")
 
 
 def _decisions(archive: Archive) -> None:
@@ -201,7 +265,7 @@ def test_all_tables_are_equal(archive: Archive, new_url: Callable[[], str]) -> N
     before = contents(archive.catalog)
     assert all(before.values()), "a table without a row proves nothing"
     again, report = rebuilt(archive, new_url)
-    assert (report.parts, report.unknown, report.missing, report.refused) == (4, (), (), ())
+    assert (report.parts, report.unknown, report.missing, report.refused) == (5, (), (), ())
     assert report.lines == len(list(journal.read(archive.store)))
     after = contents(again)
     for name, expected in before.items():
@@ -264,6 +328,7 @@ def test_a_catalog_with_rows_is_refused(archive: Archive) -> None:
         rebuild(archive.catalog, archive.store, replace=True)
     archive.catalog.release(archive.lease)
     archive.catalog.release(archive.catalog.take_lease("backup", "run-2", "host"))
+    archive.catalog.release(archive.catalog.take_lease("stage", "run-3", "host"))
     before = contents(archive.catalog)
     with pytest.raises(CatalogError, match="not empty"):
         rebuild(archive.catalog, archive.store)

@@ -41,7 +41,7 @@ def test_a_whole_archive_agrees(archive: Archive) -> None:
     for checks in (False, True):
         report = compare(archive.place(), tiers(archive.place()), checks=checks)
         assert (report.equal, report.rows) == (True, ())
-        assert [(each.tier, each.files, each.expected) for each in report.tiers] == [
+        assert [(each.tier, each.files, each.expected) for each in report.tiers if each.tier != "tape"] == [
             (tier, len(archive.parts()), len(archive.parts())) for tier in ("hdfs", "nearline")
         ]
 
@@ -122,7 +122,7 @@ def test_tape_is_compared_by_its_manifests(archive: Archive) -> None:
     path = a_part(archive)
     size = archive.place().store.stat(path).size
     manifest = archive.folder / "tape" / "manifests" / "V1.json"
-    manifest.parent.mkdir(parents=True)
+    manifest.parent.mkdir(parents=True, exist_ok=True)
     files = [{"path": path, "size": size, "check": "ab" * 32}, {"path": "exams/x.dcm", "size": 1, "check": None}]
     manifest.write_text(json.dumps({"files": files}))
     assert found(archive) == [("tape", "unknown", f"V1/{path}")]

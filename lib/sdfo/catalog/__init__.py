@@ -11,15 +11,19 @@ from sdfo.catalog.availability import Availability
 from sdfo.catalog.catalog import Catalog
 from sdfo.catalog.copies import CopyRow, NewCopy, PartRow
 from sdfo.catalog.entries import FileMark, InstanceEntry, PartEntry
+from sdfo.catalog.freeing import ExamFacts, Freed, InGrace, OldFolder
 from sdfo.catalog.headers import entry_of, study_attributes
+from sdfo.catalog.holds import Hold, HoldKind
 from sdfo.catalog.leases import Lease
 from sdfo.catalog.marks import Alias
 from sdfo.catalog.publish import Published
 from sdfo.catalog.quarantine import QuarantineNote, QuarantineRow
 from sdfo.catalog.queries import Query, StudyRow
 from sdfo.catalog.rebuild import RebuildReport, rebuild
+from sdfo.catalog.recalls import RecallRow
 from sdfo.catalog.runs import RunRow, StepRow
 from sdfo.catalog.san import SanFile, SanFolder
+from sdfo.catalog.volumes import VolumeRow
 from sdfo.catalog.waiting import Queue, Waiting
 
 __all__ = [
@@ -27,10 +31,16 @@ __all__ = [
     "Availability",
     "Catalog",
     "CopyRow",
+    "ExamFacts",
     "FileMark",
+    "Freed",
+    "Hold",
+    "HoldKind",
+    "InGrace",
     "InstanceEntry",
     "Lease",
     "NewCopy",
+    "OldFolder",
     "PartEntry",
     "PartRow",
     "Published",
@@ -39,6 +49,7 @@ __all__ = [
     "Query",
     "Queue",
     "RebuildReport",
+    "RecallRow",
     "RunRow",
     "SanFile",
     "SanFolder",
@@ -46,6 +57,7 @@ __all__ = [
     "StepRow",
     "StudyAttributes",
     "StudyRow",
+    "VolumeRow",
     "Waiting",
     "entry_of",
     "rebuild",

@@ -7,66 +7,52 @@ know: without it those calls are refused, for what they would keep could not be 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection
-
-from sdfo.catalog import backlog, copies, leases, locations, marks, publish, quarantine, queries, runs, san, waiting
+from sdfo.catalog import (
+    backlog,
+    copies,
+    leases,
+    locations,
+    marks,
+    publish,
+    quarantine,
+    queries,
+    recalls,
+    runs,
+    san,
+    volumes,
+    waiting,
+)
 from sdfo.catalog.attributes import StudyAttributes
 from sdfo.catalog.backlog import Backlog
 from sdfo.catalog.copies import CopyRow, NewCopy, PartRow
-from sdfo.catalog.engine import Database, clock
+from sdfo.catalog.engine import clock
 from sdfo.catalog.entries import FileMark, PartEntry
-from sdfo.catalog.journal import Line, append
 from sdfo.catalog.leases import Lease
 from sdfo.catalog.marks import Alias
 from sdfo.catalog.publish import Published
 from sdfo.catalog.quarantine import QuarantineNote, QuarantineRow
 from sdfo.catalog.queries import Place, Query, StudyRow
+from sdfo.catalog.recalls import RecallRow
+from sdfo.catalog.removal import Removal
 from sdfo.catalog.runs import RunRow, StepRow
 from sdfo.catalog.san import Dirs, SanFile, SanFolder
-from sdfo.catalog.waiting import Queue, Waiting
-from sdfo.errors import CatalogError, Postponed, StoreError
+from sdfo.catalog.volumes import VolumeRow
+from sdfo.catalog.waiting import NEARLINE, Queue, Waiting
 from sdfo.model import Location
-from sdfo.stores import Store
 
 TTL_SECONDS = 300
 """How long a lease lasts without being renewed: several renewals may fail before another run takes over."""
 
 
-class Catalog:
+class Catalog(Removal):
     """What exists and where, over all tiers. Constructing opens nothing; usable after a fork and from any thread.
 
-    Each call is one transaction. `CatalogError` if the schema is not this code's.
+    Each call is one transaction. `CatalogError` if the schema is not this code's. What the delete gate asks and notes is in
+    removal.py.
     """
-
-    def __init__(self, url: str, journal: Store | None = None) -> None:
-        self.database = Database(url)
-        self._journal = journal
-
-    def upgrade(self) -> None:
-        """Create the catalog, or bring it to this code's schema."""
-        from sdfo.catalog.migrations import upgrade
-
-        upgrade(self.database)
-
-    def close(self) -> None:
-        """Give back this process's connections; the next call opens new ones."""
-        self.database.close()
-
-    @contextmanager
-    def _recording(self, token: int = 0, *, kept: bool = True) -> Iterator[tuple[Connection, list[Line]]]:
-        """A transaction whose lines are in the journal before it is committed; unless `kept`, also if that takes none."""
-        if self._journal is None:
-            raise CatalogError("this catalog was opened without the store of its state journal: it can only be asked")
-        with self.database.write() as conn:
-            lines: list[Line] = []
-            yield conn, lines
-            if lines:
-                with nullcontext() if kept else suppress(StoreError, Postponed):
-                    append(self._journal, clock(conn), token, lines)
 
     # Leases: leases.py
 
@@ -122,6 +108,11 @@ class Catalog:
         """The run that began this step last, and how it stands there; only those in `state` if given."""
         with self.database.read() as conn:
             return runs.last(conn, step, state)
+
+    def last_ended(self, step: str) -> StepRow | None:
+        """How this step ended last: done or failed."""
+        with self.database.read() as conn:
+            return runs.last_ended(conn, step)
 
     def last_good_night(self) -> datetime | None:
         """When the newest night ended whose report is `ok`."""
@@ -249,7 +240,7 @@ class Catalog:
     def mark_copy(self, part_id: int, tier: str, state: str, why: str | None = None) -> None:
         """`state`: written, verified, damaged or retired; `NotFound` if the part has no copy on this tier.
 
-        A near-line copy that is damaged, for the reason `why`, is queued to be made again.
+        A copy on near-line or tape that is damaged, for the reason `why`, is queued to be made again.
         """
         with self._recording() as (conn, lines):
             lines.append(copies.mark(conn, part_id, tier, state, clock(conn), why))
@@ -278,28 +269,28 @@ class Catalog:
         with self.database.read() as conn:
             return copies.aparts(conn, part_id)
 
-    # The queue of the backup: waiting.py
+    # The queues of backup and staging: waiting.py
 
-    def queued(self, most: int) -> list[Waiting]:
-        """Parts that wait for a near-line copy and may be tried, oldest first, those that failed last."""
+    def queued(self, most: int, work: str = NEARLINE) -> list[Waiting]:
+        """Parts that wait for a copy on this tier and may be tried, oldest first, those that failed last."""
         with self.database.read() as conn:
-            return waiting.waiting(conn, most)
+            return waiting.waiting(conn, most, work)
 
-    def queue(self) -> Queue:
-        """How much waits for a near-line copy."""
+    def queue(self, work: str = NEARLINE) -> Queue:
+        """How much waits for a copy on this tier."""
         with self.database.read() as conn:
-            return waiting.queue(conn)
+            return waiting.queue(conn, work)
 
     def modalities(self, part_ids: Iterable[int]) -> dict[int, str]:
         """By part: the modality of most of its images."""
         with self.database.read() as conn:
             return waiting.modalities(conn, part_ids)
 
-    def note_failed_backup(self, lease: Lease, part_id: int, reason: str) -> int:
+    def note_failed_backup(self, lease: Lease, part_id: int, reason: str, work: str = NEARLINE) -> int:
         """Count a try that came to nothing; how many did by now. It is first tried again after all that were never tried."""
         with self._recording(lease.token) as (conn, lines):
             leases.check(conn, lease)
-            tries, line = waiting.failed(conn, part_id, reason)
+            tries, line = waiting.failed(conn, part_id, reason, work)
             lines += [line] if line else []
             return tries
 
@@ -307,6 +298,64 @@ class Catalog:
         """Every path on this tier that the catalog answers for."""
         with self.database.read() as conn:
             return copies.known_paths(conn, tier)
+
+    # Tape: volumes.py, recalls.py
+
+    def add_volume(self, lease: Lease, row: VolumeRow, new: Sequence[NewCopy]) -> None:
+        """A sealed volume and the staged copies on it, in one transaction under the lease's token."""
+        with self._recording(lease.token) as (conn, lines):
+            leases.check(conn, lease)
+            lines.append(volumes.put(conn, row, clock(conn)))
+            lines += [copies.add(conn, each, clock(conn))[1] for each in new]
+
+    def keep_volume(self, row: VolumeRow, why: str | None = None) -> None:
+        """A volume as it is now: the copies on it come to its state. `why` it is damaged: its parts wait for another one."""
+        with self._recording() as (conn, lines):
+            lines.append(volumes.put(conn, row, clock(conn), why))
+
+    def volume(self, name: str) -> VolumeRow:
+        """`NotFound` if there never was one of this name."""
+        with self.database.read() as conn:
+            return volumes.volume(conn, name)
+
+    def volumes(self, states: Sequence[str] | None = None) -> list[VolumeRow]:
+        """In these states, or in any, oldest first."""
+        with self.database.read() as conn:
+            return volumes.volumes(conn, states)
+
+    def on_volume(self, name: str) -> list[tuple[PartRow, CopyRow]]:
+        """The copies on a volume, with their parts, by path."""
+        with self.database.read() as conn:
+            return volumes.on(conn, name)
+
+    def ask_recall(self, uid: str, names: Sequence[str], size: int) -> RecallRow:
+        """A recall of these volumes; the one that waits for the same volumes already, if there is one."""
+        with self._recording() as (conn, lines):
+            row, line = recalls.ask(conn, uid, names, size, clock(conn))
+            lines += [line] if line else []
+            return row
+
+    def end_recall(self, number: int, state: str, pin_hours: float = 0, reason: str | None = None) -> None:
+        """`done` or `failed`. One that ended before stays as it is."""
+        with self._recording() as (conn, lines):
+            now = clock(conn)
+            pinned = now + timedelta(hours=pin_hours) if state == recalls.DONE else None
+            line = recalls.end(conn, number, state, now, pinned, reason)
+            lines += [line] if line else []
+
+    def recall(self, number: int) -> RecallRow:
+        with self.database.read() as conn:
+            return recalls.recall(conn, number)
+
+    def recalls(self, state: str | None = None, most: int | None = None) -> list[RecallRow]:
+        """In this state, or in any, newest first."""
+        with self.database.read() as conn:
+            return recalls.recalls(conn, state, most)
+
+    def pinned_volumes(self) -> set[str]:
+        """Those that somebody waits for, or that were promised to stay."""
+        with self.database.read() as conn:
+            return recalls.pinned(conn, clock(conn))
 
     # Quarantine: quarantine.py
 

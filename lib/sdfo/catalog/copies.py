@@ -29,7 +29,10 @@ class PartRow:
 
 @dataclass(frozen=True, slots=True)
 class CopyRow:
-    """`state`: written → verified → damaged | retired (docs: lifecycle). `check` differs from the part's after a codec."""
+    """`state`: written → verified → damaged | retired (docs: lifecycle). `check` differs from the part's after a codec.
+
+    On tape a copy is `staged` first: on a volume that no receipt has come of. Nobody counts on it, though it may be read.
+    """
 
     part_id: int
     tier: Tier
@@ -44,7 +47,10 @@ class CopyRow:
 
 @dataclass(frozen=True, slots=True)
 class NewCopy:
-    """A copy that was written and verified, of the part of `study` with `check`. Its own check is `copy_check`."""
+    """A copy that was written and verified, of the part of `study` with `check`. Its own check is `copy_check`.
+
+    Or one that is `staged` for tape.
+    """
 
     study: str
     check: str
@@ -54,6 +60,7 @@ class NewCopy:
     copy_check: str
     codec: str
     form: Form
+    state: str = "verified"
 
 
 def parts(conn: Connection, study: str) -> list[PartRow]:
@@ -84,8 +91,8 @@ def add(conn: Connection, new: NewCopy, now: datetime) -> tuple[str | None, Line
         "check": new.copy_check,
         "codec": new.codec,
         "form": str(new.form),
-        "state": "verified",
-        "verified_at": now,
+        "state": new.state,
+        "verified_at": now if new.state == "verified" else None,
     }
     statement = upsert(conn, tables.copy).values(part_id=part_id, tier=str(new.tier), **values)
     conn.execute(statement.on_conflict_do_update(index_elements=["part_id", "tier"], set_=values))
@@ -95,7 +102,7 @@ def add(conn: Connection, new: NewCopy, now: datetime) -> tuple[str | None, Line
         "study": new.study,
         "check": new.check,
         "tier": new.tier,
-        "state": "verified",
+        "state": new.state,
         "at": stamped(now),
         "path": new.path,
         "size": new.size,
@@ -103,15 +110,15 @@ def add(conn: Connection, new: NewCopy, now: datetime) -> tuple[str | None, Line
         "codec": new.codec,
         "form": new.form,
     }
-    if new.tier is Tier.NEARLINE:
-        waiting.done(conn, part_id, now)
+    if new.tier in waiting.WORKS:
+        waiting.done(conn, part_id, now, new.tier)
     return (before if before != new.path else None), line
 
 
 def mark(conn: Connection, part_id: int, tier: str, state: str, now: datetime, why: str | None = None) -> Line:
     """Keep a copy's new state; `verified` keeps the time too. `NotFound` if the part has no copy there.
 
-    A near-line copy that is damaged, for the reason `why`, is to be made again: the part waits for it from now on.
+    A copy on near-line or tape that is damaged, for the reason `why`, is to be made again: the part waits for it from now on.
     """
     values: dict[str, Any] = {"state": state} | ({"verified_at": now} if state == "verified" else {})
     this = (_COPY.part_id == part_id, _COPY.tier == tier)
@@ -119,10 +126,10 @@ def mark(conn: Connection, part_id: int, tier: str, state: str, now: datetime, w
         raise NotFound(f"this part has no copy on {tier}", found=part_id)
     part = conn.execute(select(tables.part).where(_PART.id == part_id)).one()
     availability.refresh(conn, [part.study])
-    if tier == Tier.NEARLINE and state == "damaged":
-        waiting.put(conn, part_id, now, why)
-    elif tier == Tier.NEARLINE and state == "verified":
-        waiting.done(conn, part_id, now)
+    if tier in waiting.WORKS and state == "damaged":
+        waiting.put(conn, part_id, now, why, tier)
+    elif tier in waiting.WORKS and state == "verified":
+        waiting.done(conn, part_id, now, tier)
     return {
         "what": "copy",
         "study": part.study,
@@ -139,11 +146,12 @@ def page(conn: Connection, tier: str, after: int, most: int) -> list[tuple[PartR
     query = select(tables.copy, _PART.study, _PART.ordinal, _PART.check.label("own"), _PART.first_record, _PART.folder)
     query = query.join_from(tables.copy, tables.part).where(_COPY.tier == tier, _COPY.part_id > after)
     rows = conn.execute(query.order_by(_COPY.part_id).limit(most))
-    return [(_of_part(row), _copy(row)) for row in rows]
+    return [of_part(row) for row in rows]
 
 
-def _of_part(row: Row[Any]) -> PartRow:
-    return PartRow(row.part_id, row.study, row.ordinal, row.own, row.first_record, row.folder)
+def of_part(row: Row[Any]) -> tuple[PartRow, CopyRow]:
+    """A row of `copy` with its part's columns, whose check is `own`."""
+    return PartRow(row.part_id, row.study, row.ordinal, row.own, row.first_record, row.folder), _copy(row)
 
 
 def aparts(conn: Connection, part_id: int) -> list[str]:

@@ -24,7 +24,7 @@ VERSION = 1
 _TRIES = 100
 
 Line = dict[str, Any]
-"""`what` says which: part, alias, quarantine, decision, copy, queue or outcome."""
+"""`what` says which: part, alias, quarantine, decision, copy, queue, volume, recall, hold, release, freed, gone or outcome."""
 
 
 def append(store: Store, at: datetime, token: int, lines: Sequence[Line]) -> str:

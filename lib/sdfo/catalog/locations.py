@@ -73,7 +73,8 @@ def _order(row: Row[Any]) -> tuple[bool, int, str, int, int]:
 def _in_copy(row: Row[Any]) -> Location:
     """A copy written with another codec lays its records out anew: its own index says where, so the extent is not told."""
     if row.path is not None:
-        path, extent = row.path, Extent(0, row.length)
+        volume = row.copy_path.partition("/")[0] + "/" if row.tier == Tier.TAPE else ""
+        path, extent = volume + row.path, Extent(0, row.length)
     else:
         path, extent = row.copy_path, Extent(row.first_record + row.offset, row.length)
     return Location(

@@ -64,7 +64,8 @@ def one(conn: Connection, run: str, entry: PartEntry, origin: Origin) -> tuple[P
     if found is None:
         part_id, ordinal = records.add_part(conn, entry, origin.ordinal)
         notes += records.damaged(entry) + records.settle_versions(conn, entry, ordinal)
-        waiting.put(conn, part_id, origin.at)
+        for work in waiting.WORKS:
+            waiting.put(conn, part_id, origin.at, work=work)
     else:
         part_id, ordinal = found
     records.add_copy(conn, part_id, entry, origin.at if origin.verified else None)

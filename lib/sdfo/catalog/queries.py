@@ -214,7 +214,7 @@ def _new(conn: Connection, uids: Sequence[str]) -> _Found:
 
 def _tiers(conn: Connection, uids: Sequence[str]) -> _Found:
     copies = select(_PART.study, _COPY.tier).join_from(tables.part, tables.copy).distinct()
-    copies = copies.where(_PART.study.in_(uids), _COPY.state != "retired")
+    copies = copies.where(_PART.study.in_(uids), _COPY.state.not_in(("retired", "staged")))
     files = select(_FILE.study).where(_FILE.study.in_(uids), _FILE.state != "freed").distinct()
     on_san = [(study, str(Tier.SAN)) for study in conn.execute(files).scalars()]
     return _grouped([*on_san, *conn.execute(copies)])

@@ -18,7 +18,21 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, select, text
 from sqlalchemy.exc import IntegrityError
 
-from sdfo.catalog import copies, journal, marks, publish, quarantine, runs, san, tables, waiting
+from sdfo.catalog import (
+    copies,
+    freeing,
+    holds,
+    journal,
+    marks,
+    publish,
+    quarantine,
+    recalls,
+    runs,
+    san,
+    tables,
+    volumes,
+    waiting,
+)
 from sdfo.catalog.catalog import Catalog
 from sdfo.catalog.copies import CopyRow, NewCopy
 from sdfo.catalog.engine import batched, clock, kind_of
@@ -116,13 +130,13 @@ def _prove(catalog: Catalog, nearline: Store | None) -> tuple[int, tuple[str, ..
             for part, _, why in wrong:
                 copies.mark(conn, part.id, Tier.NEARLINE, "damaged", clock(conn), why)
         lost += [copy.path for _, copy, _ in wrong]
-        proven += sum(copy.state != "damaged" for _, copy in found) - len(wrong)
+        proven += sum(copy.state not in ("damaged", "retired") for _, copy in found) - len(wrong)
     return proven, tuple(lost)
 
 
 def _fault(nearline: Store | None, copy: CopyRow) -> str | None:
-    """Why a copy is not what the journal says; None if it is, or was known to be damaged."""
-    if copy.state == "damaged":
+    """Why a copy is not what the journal says; None if it is, or was known to be damaged, or was removed."""
+    if copy.state in ("damaged", "retired"):
         return None
     if nearline is None:
         return "there is no near-line store any more"
@@ -215,18 +229,20 @@ def _planned(store: Store, since: datetime | None = None) -> dict[str, _Planned]
 
 
 def empty(conn: Connection, replace: bool) -> None:
-    """Make room: a catalog that holds anything is refused unless `replace`. Leases stay: no token is given twice."""
+    """Make room: a catalog that holds anything is refused unless `replace`. Leases stay: no token is given twice. So do the
+    gate's marks, and from now on it is shut."""
     held = conn.execute(
         select(tables.lease).where(tables.lease.c.run != "", tables.lease.c.expires > clock(conn))
     ).first()
     if held is not None:
         raise LeaseHeld(f"run {held.run} is at work: it holds the lease {held.name}", found=held.run)
-    filled = [table for table in reversed(tables.metadata.sorted_tables) if table is not tables.lease]
+    filled = [table for table in reversed(tables.metadata.sorted_tables) if table not in (tables.lease, tables.gate)]
     if not replace and any(conn.execute(select(table).limit(1)).first() is not None for table in filled):
         raise CatalogError(
             "the catalog is not empty: rebuild into a new one, or ask for it to be replaced",
             next_command="sdfo catalog rebuild --replace",
         )
+    freeing.shut(conn, clock(conn))
     for table in filled:
         conn.execute(delete(table))
 
@@ -273,7 +289,8 @@ def _copy(conn: Connection, line: Line) -> None:
         return
     if "path" in line:
         own = (line["path"], line["size"], line["copy_check"], line["codec"], Form(line["form"]))
-        copies.add(conn, NewCopy(line["study"], line["check"], Tier(line["tier"]), *own), _at(line))
+        new = NewCopy(line["study"], line["check"], Tier(line["tier"]), *own, line["state"])
+        copies.add(conn, new, _at(line))
     else:
         with suppress(NotFound):  # the transaction that made the copy died with the line
             copies.mark(conn, part_id, line["tier"], line["state"], _at(line), line.get("why"))
@@ -283,7 +300,15 @@ def _queue(conn: Connection, line: Line) -> None:
     part = tables.part.c
     part_id = conn.execute(select(part.id).where(part.study == line["study"], part.check == line["check"])).scalar()
     if part_id is not None:
-        waiting.tried(conn, part_id, line["tries"], line["reason"])
+        waiting.tried(conn, part_id, line["tries"], line["reason"], line["work"])
+
+
+def _volume(conn: Connection, line: Line) -> None:
+    volumes.put(conn, volumes.of(line), _at(line), line["why"])
+
+
+def _recall(conn: Connection, line: Line) -> None:
+    recalls.put(conn, recalls.of(line), _at(line))
 
 
 def _outcome(conn: Connection, line: Line) -> None:
@@ -302,5 +327,11 @@ _REPLAYED: dict[str, Callable[[Connection, Line], None]] = {
     "decision": _decision,
     "copy": _copy,
     "queue": _queue,
+    "hold": holds.keep,
+    "release": holds.let_go,
+    "freed": freeing.keep,
+    "gone": freeing.drop,
+    "volume": _volume,
+    "recall": _recall,
     "outcome": _outcome,
 }

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, inspect, text
 
-from sdfo.catalog import bulk, tables
+from sdfo.catalog import bulk, freeing, tables
 from sdfo.catalog.catalog import Catalog
 from sdfo.catalog.connecting import create_file
 from sdfo.catalog.dump import Dump
+from sdfo.catalog.engine import clock
 from sdfo.catalog.migrations import upgrade
 from sdfo.catalog.rebuild import empty, replay
 from sdfo.errors import CatalogError
@@ -36,7 +37,7 @@ def restore(catalog: Catalog, dump: Dump, journal: Store | None, *, replace: boo
     """Fill the catalog. One that holds anything is refused, or emptied by `replace`; interrupted, begin again with that.
 
     `journal`: the store at `hdfs.root`; None where it is lost too. Leases are not taken back: nobody is at work, and a later
-    token is then greater than any that was given.
+    token is then greater than any that was given. Nor are the marks of the delete gate, which is shut from now on.
     """
     contents = dump.contents
     new, rows = _prepared(catalog, contents.schema), 0
@@ -44,10 +45,14 @@ def restore(catalog: Catalog, dump: Dump, journal: Store | None, *, replace: boo
         if not new:
             empty(conn, replace)
         for name in contents.tables:
-            if name != tables.lease.name:
+            if name not in (tables.lease.name, tables.gate.name):
                 rows += _load(conn, dump, name)
         conn.execute(text("ANALYZE"))
+        if contents.schema == tables.HEAD:
+            freeing.shut(conn, clock(conn))
     catalog.upgrade()
+    with catalog.database.write() as conn:
+        freeing.shut(conn, clock(conn))
     if journal is None:
         return RestoredCatalog(dump.source.path, contents.at, rows)
     again = replay(catalog, journal, contents.moment)

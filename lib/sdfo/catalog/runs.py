@@ -91,7 +91,7 @@ def steps(conn: Connection, run: str) -> dict[str, StepRow]:
     return {row.step: StepRow(row.step, row.state, row.started, row.ended, json.loads(row.report)) for row in rows}
 
 
-BESIDE = ("backup", "restore", "catalog-backup")
+BESIDE = ("backup", "restore", "stage", "catalog-backup", "expire", "scrub", "drill")
 """Steps that are not of a night. A run that did no other is none."""
 
 
@@ -102,6 +102,13 @@ def last(conn: Connection, step: str, state: str | None = None) -> tuple[str, St
     if row is None:
         return None
     return row.run, StepRow(row.step, row.state, row.started, row.ended, json.loads(row.report))
+
+
+def last_ended(conn: Connection, step: str) -> StepRow | None:
+    """How this step ended last: done or failed, not what a kill left or what waits."""
+    wanted = (_OUTCOME.step == step, _OUTCOME.state.in_(("done", "failed")))
+    row = conn.execute(select(tables.outcome).where(*wanted).order_by(_OUTCOME.ended.desc()).limit(1)).one_or_none()
+    return None if row is None else StepRow(row.step, row.state, row.started, row.ended, json.loads(row.report))
 
 
 def newest(conn: Connection, limit: int) -> list[RunRow]:

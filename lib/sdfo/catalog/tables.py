@@ -100,7 +100,7 @@ copy = Table(
     Column("codec", Words, nullable=False),
     Column("form", Words, nullable=False),
     Column("state", Words, nullable=False),
-    Column("verified_at", Moment),
+    Column("verified_at", Moment, index=True),
     UniqueConstraint("tier", "path"),
 )
 
@@ -113,6 +113,35 @@ queue = Table(
     Column("tries", Integer, nullable=False),  # that came to nothing
     Column("reason", Words(cut=False)),  # of the last one; or why there is no copy any more
     Index(None, "work", "tries", "since"),
+)
+
+volume = Table(
+    "volume",
+    metadata,
+    Column("name", Words, primary_key=True),  # a copy on tape has the path `<name>/<path on HDFS>`
+    Column("state", Words, nullable=False),  # sealed → ready → written → verified, or damaged
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", Digest, nullable=False),
+    Column("files", Integer, nullable=False),
+    Column("created", Moment, nullable=False, index=True),
+    _words("barcode"),
+    _words("position"),
+    Column("written", Moment),  # when its receipt was taken
+)
+
+recall = Table(
+    "recall",
+    metadata,
+    Column("id", Key, primary_key=True, autoincrement=False),
+    Column("uid", Words, nullable=False),  # what was asked for
+    Column("volumes", Text, nullable=False),  # a JSON list of names
+    Column("size", BigInteger, nullable=False),  # of these
+    Column("state", Words, nullable=False, index=True),  # waiting → done, or failed
+    Column("asked", Moment, nullable=False),
+    Column("expected", Moment),  # none where nothing was measured yet
+    Column("ended", Moment),
+    Column("pinned", Moment),  # until when its volumes stay
+    Column("reason", Words(cut=False)),
 )
 
 instance = Table(
@@ -192,6 +221,42 @@ quarantine = Table(
     Column("opened", Moment, nullable=False),
     Column("state", Words, nullable=False, index=True),
     Column("closed", Moment),
+)
+
+hold = Table(
+    "hold",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # one for all subjects of a list
+    Column("subject", Words, primary_key=True),
+    Column("kind", Words, nullable=False),  # study: the subject is a UID; patient: a patient's id
+    Column("key", Words, nullable=False, index=True),  # what a study's uid, or patient_key, is compared with
+    Column("reason", Words(cut=False), nullable=False),
+    Column("who", Words, nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("released", Moment),
+    _words("released_by"),
+)
+
+expired = Table(
+    "expired",  # SAN files in their days of grace
+    metadata,
+    Column("run", Words, primary_key=True),
+    Column("folder_id", Key, ForeignKey("san_folder.id"), primary_key=True, autoincrement=False),
+    Column("key", LargeBinary, primary_key=True),
+    Column("name", LargeBinary, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("digest", Digest, nullable=False),
+    _words("study"),
+    Column("first_seen", Moment),
+    Column("at", Moment, nullable=False),
+)
+
+gate = Table(
+    "gate",  # what the delete gate remembers of this catalog: in no journal, and kept by a rebuild
+    metadata,
+    Column("name", Words, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("at", Moment, nullable=False),
 )
 
 run = Table(

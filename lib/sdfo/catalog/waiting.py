@@ -1,4 +1,4 @@
-"""The queue: parts that wait for a copy on near-line.
+"""The queues: parts that wait for a copy on near-line, and on tape.
 
 A part enters it in the transaction that publishes it, or that finds its copy damaged, and leaves it in the one that enters
 a verified copy: what is not backed up is here, always. One that was set aside stays, and is not tried until it is released.
@@ -21,7 +21,13 @@ from sdfo.model import Tier
 BACKUP = "backup"
 """The kind of a quarantine entry for a part that could not be backed up; its `ordinal` is the part's."""
 
-_WORK = str(Tier.NEARLINE)
+STAGE = "stage"
+"""The same for one that could not be staged for tape."""
+
+NEARLINE, TAPE = str(Tier.NEARLINE), str(Tier.TAPE)
+WORKS = {NEARLINE: BACKUP, TAPE: STAGE}
+"""The tier on which a copy is wanted → the kind of a quarantine entry for a part that cannot have it."""
+
 _QUEUE, _PART, _COPY, _RECORD = tables.queue.c, tables.part.c, tables.copy.c, tables.instance.c
 _ENTRY, _SERIES = tables.quarantine.c, tables.series.c
 
@@ -52,39 +58,41 @@ class Queue:
     aside: int
 
 
-def put(conn: Connection, part_id: int, now: datetime, reason: str | None = None) -> None:
+def put(conn: Connection, part_id: int, now: datetime, reason: str | None = None, work: str = NEARLINE) -> None:
     """One that waits already keeps its place."""
-    row = {"part_id": part_id, "work": _WORK, "since": now, "tries": 0, "reason": reason}
+    row = {"part_id": part_id, "work": work, "since": now, "tries": 0, "reason": reason}
     conn.execute(upsert(conn, tables.queue).values(row).on_conflict_do_nothing(index_elements=["part_id", "work"]))
 
 
-def done(conn: Connection, part_id: int, now: datetime) -> None:
+def done(conn: Connection, part_id: int, now: datetime, work: str = NEARLINE) -> None:
     """It has its copy: it waits no longer, and nobody need look why it failed. The copy's own line tells a rebuild both."""
-    conn.execute(delete(tables.queue).where(_QUEUE.part_id == part_id, _QUEUE.work == _WORK))
-    entries = select(_ENTRY.id).join_from(tables.quarantine, tables.part, _about()).where(_PART.id == part_id)
+    conn.execute(delete(tables.queue).where(_QUEUE.part_id == part_id, _QUEUE.work == work))
+    entries = select(_ENTRY.id).join_from(tables.quarantine, tables.part, _about(work)).where(_PART.id == part_id)
     for entry in conn.execute(entries.where(_ENTRY.state == "open")).scalars().all():
         quarantine.resolve(conn, entry, "archived", now)
 
 
-def failed(conn: Connection, part_id: int, reason: str) -> tuple[int, Line | None]:
+def failed(conn: Connection, part_id: int, reason: str, work: str = NEARLINE) -> tuple[int, Line | None]:
     """Count a try that came to nothing; how many did so far, and the journal's line. 0 if it does not wait any more."""
     row = conn.execute(
-        select(_QUEUE.tries, _PART.study, _PART.check).join_from(tables.queue, tables.part).where(_PART.id == part_id)
+        select(_QUEUE.tries, _PART.study, _PART.check)
+        .join_from(tables.queue, tables.part)
+        .where(_PART.id == part_id, _QUEUE.work == work)
     ).one_or_none()
     if row is None:
         return 0, None
     tries = row.tries + 1
-    tried(conn, part_id, tries, reason)
-    line = {"what": "queue", "study": row.study, "check": row.check, "work": _WORK, "tries": tries, "reason": reason}
+    tried(conn, part_id, tries, reason, work)
+    line = {"what": "queue", "study": row.study, "check": row.check, "work": work, "tries": tries, "reason": reason}
     return tries, line
 
 
-def tried(conn: Connection, part_id: int, tries: int, reason: str) -> None:
-    this = (_QUEUE.part_id == part_id, _QUEUE.work == _WORK)
+def tried(conn: Connection, part_id: int, tries: int, reason: str, work: str = NEARLINE) -> None:
+    this = (_QUEUE.part_id == part_id, _QUEUE.work == work)
     conn.execute(update(tables.queue).where(*this).values(tries=tries, reason=reason))
 
 
-def waiting(conn: Connection, most: int) -> list[Waiting]:
+def waiting(conn: Connection, most: int, work: str = NEARLINE) -> list[Waiting]:
     """So many of those that may be tried, oldest first; those that failed come after all that were never tried."""
     apart = select(func.coalesce(func.sum(_RECORD.length), 0))
     apart = apart.where(_RECORD.part_id == _PART.id, _RECORD.path.is_not(None))
@@ -100,18 +108,21 @@ def waiting(conn: Connection, most: int) -> list[Waiting]:
         _QUEUE.reason,
     ).select_from(_with_source())
     rows = conn.execute(
-        query.where(~_is_aside()).order_by(_QUEUE.tries, _QUEUE.since, _PART.study, _PART.ordinal).limit(most)
+        query.where(_QUEUE.work == work, ~_is_aside(work))
+        .order_by(_QUEUE.tries, _QUEUE.since, _PART.study, _PART.ordinal)
+        .limit(most)
     )
     return [Waiting(*row) for row in rows]
 
 
-def queue(conn: Connection) -> Queue:
+def queue(conn: Connection, work: str = NEARLINE) -> Queue:
     size = func.coalesce(func.sum(_COPY.size), 0)
     columns = (func.count(), size, func.min(_QUEUE.since), func.count().filter(_QUEUE.tries > 0))
     parts, size_of_all, oldest, failures = conn.execute(
-        select(*columns).select_from(_with_source()).where(~_is_aside())
+        select(*columns).select_from(_with_source()).where(_QUEUE.work == work, ~_is_aside(work))
     ).one()
-    aside = conn.execute(select(func.count()).select_from(_with_source()).where(_is_aside())).scalar_one()
+    set_aside = (_QUEUE.work == work, _is_aside(work))
+    aside = conn.execute(select(func.count()).select_from(_with_source()).where(*set_aside)).scalar_one()
     return Queue(parts, int(size_of_all), oldest, failures, aside)
 
 
@@ -130,10 +141,10 @@ def _with_source() -> Any:
     return tables.queue.join(tables.part, _QUEUE.part_id == _PART.id).join(tables.copy, here)
 
 
-def _about() -> ColumnElement[bool]:
+def _about(work: str) -> ColumnElement[bool]:
     """An entry and the part that it is about."""
-    return and_(_ENTRY.kind == BACKUP, _ENTRY.study == _PART.study, _ENTRY.ordinal == _PART.ordinal)
+    return and_(_ENTRY.kind == WORKS[work], _ENTRY.study == _PART.study, _ENTRY.ordinal == _PART.ordinal)
 
 
-def _is_aside() -> ColumnElement[bool]:
-    return select(_ENTRY.id).where(_about(), _ENTRY.state.in_(("open", "accepted"))).correlate(tables.part).exists()
+def _is_aside(work: str) -> ColumnElement[bool]:
+    return select(_ENTRY.id).where(_about(work), _ENTRY.state.in_(("open", "accepted"))).correlate(tables.part).exists()

@@ -14,9 +14,12 @@ from sdfo.cli import (
     care,
     doctor,
     edge,
+    expire,
     files,
     find,
+    hold,
     nearline,
+    proof,
     query,
     receive,
     region,
@@ -24,12 +27,31 @@ from sdfo.cli import (
     ship,
     status,
     steps,
+    tape,
 )
 from sdfo.cli.app import app
 
 __all__ = ["app", "main"]
 
-for _commands in (steps, backfill, nearline, find, query, region, receive, files, care, status, doctor, ship, settings):
+for _commands in (
+    steps,
+    backfill,
+    nearline,
+    expire,
+    tape,
+    find,
+    query,
+    region,
+    receive,
+    files,
+    care,
+    hold,
+    proof,
+    status,
+    doctor,
+    ship,
+    settings,
+):
     _commands.register(app)
 
 

@@ -75,6 +75,7 @@ def _findings(words: Given, cluster: bool) -> Iterator[Finding]:
     ):
         yield asked(what, partial(ask, place), after)
     yield replace(asked("near-line store", partial(_nearline, place), "sdfo init"), required=False)
+    yield replace(asked("tape staging area", partial(_tape, place), "sdfo init"), required=False)
     if cluster:
         yield from on_cluster.findings(place)
 
@@ -160,6 +161,12 @@ def _nearline(place: Place) -> str:
 
     free, total = place.nearline.free()
     return f"{place.settings.nearline.root}, {figures.size(free)} of {figures.size(total)} free"
+
+
+def _tape(place: Place) -> str:
+    from sdfo.tiers.tape.room import room
+
+    return f"{place.settings.tape.root}, {room(place.tape, place.settings.tape).share:.0%} full"
 
 
 def _catalog(place: Place) -> str:

@@ -95,7 +95,10 @@ def restore(
     run: Annotated[str | None, typer.Option(metavar="ID", help="The run's id; made of the time if not given.")] = None,
     dry_run: DryRun = False,
 ) -> Answer:
-    """Read all copies of an exam and make again what is damaged or missing. Exit 1: something cannot be made again."""
+    """Read all copies of an exam and make again what is damaged or missing, from near-line or else from tape.
+
+    Exit 1: something cannot be made again; 75: a volume must come back from tape first.
+    """
     from sdfo.nightly.restore import restore as step
 
     if (uid is None) is not lost:
@@ -111,5 +114,6 @@ def restore(
     text.append(
         f"{found.copies} {read}: {found.whole} whole, {found.restored} {would}, "
         f"{found.queued} to be backed up again, {found.lost} lost"
+        + (f", {found.recalled} recalled from tape" if found.recalled else "")
     )
-    return Answer(found, text, 1 if found.lost else 0)
+    return Answer(found, text, 1 if found.lost else 75 if found.recalled else 0)

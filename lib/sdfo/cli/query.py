@@ -46,14 +46,23 @@ def get(
     lossy: Annotated[
         bool, typer.Option("--lossy", help="The lossy second objects instead, of files of which some were made.")
     ] = False,
+    wait: Annotated[
+        bool,
+        typer.Option(
+            "--wait", help="For what is on tape, until it is here; else it is recalled, and the exit code is 75."
+        ),
+    ] = False,
 ) -> Answer:
     """Write the files of a study, series or instance, byte for byte as they lay on the SAN."""
+    from sdfo.cli.fetching import bring_back
     from sdfo.nightly import figures
 
     if lossy and as_stored:
         raise UsageError("--lossy and --as-stored ask for different objects", next_command="sdfo get --help")
     archive = given(ctx).archive()
     try:
+        if not lossy:
+            bring_back(given(ctx).place("get"), archive, uid, wait)
         done = archive.get_lossy(uid, to) if lossy else archive.get(uid, to, as_stored)
     finally:
         _faults(archive)

@@ -23,12 +23,21 @@ def register(app: typer.Typer) -> None:
 
 
 def status(ctx: typer.Context) -> Answer:
-    """Exit 1 when the last good night, or the oldest part without a near-line copy, is too old, or a tier has too little room."""
+    """Exit 1 when the last good night is too old, or what waits for near-line, a receipt or a recall, or a tier has too little room."""
     place = given(ctx).place("status")
-    good, lines = None, [_newest(place), _work(place), _quarantine(place), *_first_load(place), _backup(place)]
+    good, lines = (
+        None,
+        [_newest(place), _work(place), _quarantine(place), *_first_load(place), _backup(place), *_care(place)],
+    )
     try:
         good = last_good_night(place)
-        lines = [_night(good, place.settings.limits.night_age_hours), _room(place), *_nearline(place), *lines]
+        lines = [
+            _night(good, place.settings.limits.night_age_hours),
+            _room(place),
+            *_nearline(place),
+            *_tape(place),
+            *lines,
+        ]
     except Unavailable as error:
         lines = [Finding("the HDFS store", False, f"does not answer: {error.what}", "sdfo doctor"), *lines]
     well = all(line.ok for line in lines)
@@ -71,6 +80,38 @@ def _nearline(place: Place) -> list[Finding]:
         return [_free(place, "room in the near-line store", place.nearline)]
     except (StoreError, Postponed) as error:
         return [Finding("near-line store", False, error.what, error.next_command or "sdfo doctor")]
+
+
+def _tape(place: Place) -> list[Finding]:
+    """Room in the staging area, and what has waited for the tape system; nothing before `init` has made it."""
+    from sdfo.tiers.tape.room import room
+
+    if not place.has_tape:
+        return []
+    settings = place.settings.tape
+    try:
+        share = room(place.tape, settings).share
+    except (StoreError, Postponed) as error:
+        return [Finding("tape staging area", False, error.what, error.next_command or "sdfo doctor")]
+    after = "sdfo tape ls: which volumes has the tape system not taken?" if share > settings.report_at else ""
+    found = f"{share:.0%} full (at most {settings.clear_at:.0%})"
+    return [Finding("tape staging area", share <= settings.clear_at, found, after), _waits_for_tapes(place)]
+
+
+def _waits_for_tapes(place: Place) -> Finding:
+    from sdfo.catalog.recalls import WAITING
+    from sdfo.catalog.volumes import READY, SEALED
+    from sdfo.model import Tier
+    from sdfo.nightly import figures
+
+    most, queue = place.settings.limits.receipt_age_hours, place.catalog.queue(Tier.TAPE)
+    volumes, recalls = place.catalog.volumes((SEALED, READY)), place.catalog.recalls(WAITING)
+    oldest = min([row.created for row in volumes] + [row.asked for row in recalls], default=None)
+    hours = 0.0 if oldest is None else (datetime.now(UTC) - oldest).total_seconds() / 3600
+    waits = f"{figures.many(queue.parts, 'part')}, {figures.size(queue.bytes)} wait; {queue.aside} set aside"
+    found = f"{waits}; without receipt: {figures.many(len(volumes), 'volume')}; waiting: {figures.many(len(recalls), 'recall')}"
+    late = f", the oldest for {hours:.1f} h (at most {most:g})" if oldest is not None else ""
+    return Finding("tape", hours <= most, found + late, "" if hours <= most else "sdfo tape ls, sdfo recalls")
 
 
 def _backup(place: Place) -> Finding:
@@ -125,6 +166,31 @@ def _first_load(place: Place) -> list[Finding]:
     waits = place.catalog.backlog()
     found = f"{waits.exams} exams wait, {waits.files} files"
     return [Finding("first load", True, found, "sdfo backfill --dry-run")] if waits.exams else []
+
+
+def _care(place: Place) -> list[Finding]:
+    """The last scrub, drill and expiry, and a gate that was shut by a rebuild."""
+    from sdfo.catalog.freeing import SHUT
+    from sdfo.nightly import care
+
+    next_ones = {
+        "scrub": "sdfo restore --lost --dry-run",
+        "drill": "sdfo drill --run ID --wait",
+        "expire": "sdfo expire --run ID",
+    }
+    lines = [
+        Finding(
+            f"last {row.step}",
+            not row.bad,
+            f"{row.state} {row.ended}: {row.said}",
+            next_ones[row.step] if row.bad else "",
+        )
+        for row in care.rows(place)
+    ]
+    shut = place.catalog.gate_marks().get(SHUT)
+    if shut is not None:
+        lines.append(Finding("delete gate", True, f"shut by a rebuild, {show.moment(shut[0])}", "sdfo expire --reopen"))
+    return lines
 
 
 def _quarantine(place: Place) -> Finding:

@@ -1,6 +1,6 @@
 """gc: attempts that nobody will publish any more, and mrjob's files of jobs that were killed.
 
-On near-line, too, where it is mounted. An attempt is garbage when its run holds no lease and its folder is older than a day; what an unknown outcome left at a
+On near-line and in the tape staging area, too, where they are mounted. An attempt is garbage when its run holds no lease and its folder is older than a day; what an unknown outcome left at a
 part's final name is never touched here.
 """
 
@@ -74,5 +74,7 @@ def _all(place: Place) -> Iterator[tuple[Store, Stat]]:
     stores = [place.store]
     with suppress(StoreError, Postponed):  # not made yet, not mounted, or away: `status` tells
         stores.append(place.nearline)
+    with suppress(StoreError, Postponed):
+        stores.append(place.tape)
     yield from ((store, stat) for store in stores for stat in store.list("attempts"))
     yield from ((place.store, stat) for stat in place.store.list("runs") if "/mrjob-" in stat.path)

@@ -20,7 +20,7 @@ from sdfo.nightly import manifest
 from sdfo.nightly.job import Job
 from sdfo.reader import SITE
 from sdfo.stores import Store, open_store
-from sdfo.tiers import nearline
+from sdfo.tiers import nearline, owned, tape
 from sdfo.tiers.san import San
 
 T = TypeVar("T")
@@ -31,6 +31,10 @@ GOOD_NIGHT = "last_good_night"
 """In the store's root: when a night last ended well, for a monitor that knows nothing else of the archive."""
 NEARLINE = "nearline_id"
 """In the store's root: the id of the near-line store that belongs to this archive."""
+STAGING = "tape staging area"
+
+TAPE = "tape_id"
+"""The same of the tape staging area."""
 
 SLICE = "backfill-"
 """What the run ids of the first load's slices begin with: these are no nights."""
@@ -105,6 +109,28 @@ class Place:
         """Whether `init` gave this archive a near-line store, mounted or not."""
         return self._is_there(NEARLINE)
 
+    @cached_property
+    def tape(self) -> Store:
+        """The tape staging area of this archive and no other: `WrongStore` if it is not mounted, `Postponed` if it is away."""
+        return owned.require(self.tape_as_set, self.tape_id, tape.ID_FILE, STAGING)
+
+    @property
+    def tape_as_set(self) -> Store:
+        """What lies at `tape.root`, whatever it is."""
+        return open_store(self.settings.tape.root, self.settings.hdfs)
+
+    @property
+    def tape_id(self) -> str:
+        try:
+            return self.store.read_all(TAPE).decode()
+        except Missing as error:
+            raise WrongStore("this archive has no tape staging area yet", next_command="sdfo init") from error
+
+    @property
+    def has_tape(self) -> bool:
+        """Whether `init` gave this archive a tape staging area, mounted or not."""
+        return self._is_there(TAPE)
+
     @property
     def job(self) -> Job:
         return Job(conf.from_public(json.dumps(self.settings.public())), self.run, self.san_id)
@@ -149,10 +175,10 @@ class Place:
 
 
 def init(settings: Settings) -> str:
-    """Make what a first night needs: the SAN's id, the store's private folders, the catalog; and the near-line store's id.
+    """Make what a first night needs: the SAN's id, the store's private folders, the catalog; and the ids of near-line and tape.
 
-    The SAN's id. Safe to repeat. `WrongSan` if this archive belongs to another SAN, `WrongStore` to another near-line store:
-    one that is not mounted is never taken for a new one.
+    The SAN's id. Safe to repeat. `WrongSan` if this archive belongs to another SAN, `WrongStore` to another near-line store
+    or staging area: one that is not mounted is never taken for a new one.
     """
     place = Place(settings, "init")
     san = San(settings.san.root, settings.san.exam_depth)
@@ -166,4 +192,10 @@ def init(settings: Settings) -> str:
         with suppress(Exists):
             place.store.put(NEARLINE, nearline.adopt(place.nearline_as_set).encode())
     nearline.require(place.nearline_as_set, place.nearline_id)
+    if not place.has_tape:
+        with suppress(Exists):
+            place.store.put(TAPE, owned.adopt(place.tape_as_set, tape.ID_FILE).encode())
+    for folder in tape.FOLDERS:
+        with suppress(Exists):
+            place.tape.put(f"{folder}/{tape.KEEP}", b"")
     return place.san_id

@@ -81,6 +81,30 @@ class BackupRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CareRow:
+    """How a scrub, drill or expiry ended last; `ended` in UTC."""
+
+    step: str
+    state: str
+    ended: str
+    said: str
+    bad: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DamageRow:
+    """A copy that was found to be damaged, and what became of it."""
+
+    study: str
+    ordinal: int
+    tier: str
+    path: str
+    why: str
+    done: str
+    good: bool
+
+
+@dataclass(frozen=True, slots=True)
 class NightReport:
     """Everything the page shows. `good`: all steps done and the ledger in balance."""
 
@@ -98,6 +122,8 @@ class NightReport:
     files: tuple[FileRow, ...] = ()
     tiers: tuple[TierRow, ...] = ()
     backup: BackupRow | None = None
+    care: tuple[CareRow, ...] = ()
+    damage: tuple[DamageRow, ...] = ()
     todo: tuple[Todo, ...] = field(default=())
 
     @property

@@ -157,6 +157,10 @@ class Store(ABC):
     def free(self) -> tuple[int, int]:
         """Bytes free and bytes in all, as the store sees them."""
 
+    def at_risk(self) -> str | None:
+        """Why the next disk that fails may cost a file: replicas are missing. None if none is, or the store keeps none."""
+        return None
+
     def read_all(self, path: str) -> bytes:
         """A small file, whole."""
         with self.open(path) as source:

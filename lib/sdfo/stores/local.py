@@ -83,7 +83,7 @@ class LocalStore(Store):
         source, target = self._at(old), self._at(new)
         self.stat(old)  # a folder is not renamed
         with _translated(new, missing=old):
-            _in_folder(target.parent, lambda: _rename_noreplace(source, target), needed=source)
+            _in_folder(target.parent, lambda: rename_noreplace(os.fsencode(source), os.fsencode(target)), needed=source)
             sync_folder(target.parent)
             if source.parent != target.parent:
                 self._left(source.parent)
@@ -270,13 +270,18 @@ def sync_folder(folder: str | bytes | os.PathLike[str]) -> None:
         os.close(fd)
 
 
-def _rename_noreplace(source: Path, target: Path) -> None:
-    """rename(2) replaces a file that is there; renameat2(2) with RENAME_NOREPLACE refuses. Python has no name for it."""
+def rename_noreplace(source: bytes, target: bytes, at: tuple[int, int] = (_AT_FDCWD, _AT_FDCWD)) -> None:
+    """rename(2) replaces a file that is there; renameat2(2) with RENAME_NOREPLACE refuses. Python has no name for it.
+
+    `at`: descriptors of the folders that the names count from.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.renameat2(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE) == 0:
+    if libc.renameat2(at[0], source, at[1], target, _RENAME_NOREPLACE) == 0:
         return
     code = ctypes.get_errno()
     if code not in (errno.EINVAL, errno.ENOSYS):
         raise OSError(code, os.strerror(code))
-    os.link(source, target)  # a file system without the flag (NFS): a link refuses too, and the old name goes after
-    os.unlink(source)
+    # a file system without the flag (NFS): a link refuses too, and the old name goes after
+    folders = [None if fd == _AT_FDCWD else fd for fd in at]
+    os.link(source, target, src_dir_fd=folders[0], dst_dir_fd=folders[1], follow_symlinks=False)
+    os.unlink(source, dir_fd=folders[0])

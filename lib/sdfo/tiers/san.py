@@ -24,7 +24,9 @@ __all__ = ["ID_FILE", "OWN", "Listing", "San", "SanFile", "stamp_of"]
 
 ID_FILE = b".sdfo-san"
 INCOMING = b".sdfo-incoming"
-OWN = (ID_FILE, INCOMING, b".sdfo-expired")
+EXPIRED = b".sdfo-expired"
+"""Where removed files lie for their days of grace (aside.py)."""
+OWN = (ID_FILE, INCOMING, EXPIRED)
 """What the archive itself keeps at the SAN's root; no exam."""
 
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # NONBLOCK: a FIFO must not hold the night
@@ -95,7 +97,7 @@ class San:
 
     def list(self, folder: bytes) -> Listing:
         """Everything below `folder`, at any depth. `Vanished` if it is gone; `WrongSan` if the SAN is."""
-        parts = _parts(folder)
+        parts = parts_of(folder)
         try:
             fd = self._open_folder(*parts)
         except FileNotFoundError:
@@ -117,17 +119,16 @@ class San:
 
     def open(self, folder: bytes, name: bytes) -> SanFile:
         """A file that was listed; the caller closes it. `Vanished` if there is no such file any more, or `Unreadable`."""
-        return self._open(*_parts(folder), *_parts(name), name=name)
+        return self._open(*parts_of(folder), *parts_of(name), name=name)
 
     def _open(self, *path: bytes, name: bytes = b"") -> SanFile:
         *parents, base = path
-        with _told("a file cannot be opened"):
+        with told("a file cannot be opened"):
             at = self._open_folder(*parents)
             try:
-                fd = os.open(base, _FILE, dir_fd=at)
+                return open_file(name, base, at)
             finally:
                 os.close(at)
-        return SanFile(name, fd)
 
     def place(self, folder: bytes, name: bytes, data: bytes) -> bool:
         """Write a new file, durable and whole before its name appears. False if the name is taken; never replaces.
@@ -135,8 +136,8 @@ class San:
         `SanError` if it cannot be written; nothing is there then. `WrongSan` if the SAN is not mounted.
         """
         self.identity()
-        parts = _parts(folder)
-        if len(parts) != self.exam_depth or parts[0] in OWN or len(_parts(name)) != 1:
+        parts = parts_of(folder)
+        if len(parts) != self.exam_depth or parts[0] in OWN or len(parts_of(name)) != 1:
             raise SanError("only an exam folder takes files")
         with _failing_as("a file cannot be placed"):
             return self._place(parts, name, data, 0o640)
@@ -154,18 +155,10 @@ class San:
 
     def _open_folder(self, *parts: bytes, make: bool = False) -> int:
         """The folder's descriptor. With `make`, folders that are not there are made, and every name on the way is durable."""
-        fd = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        for part in parts:
-            try:
-                if make:
-                    with suppress(FileExistsError):
-                        os.mkdir(part, 0o750, dir_fd=fd)
-                    os.fsync(fd)
-                inner = os.open(part, FOLDER, dir_fd=fd)
-            finally:
-                os.close(fd)
-            fd = inner
-        return fd
+        return open_folder(self.open_root(), *parts, make=make)
+
+    def open_root(self) -> int:
+        return os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 class SanFile:
@@ -181,11 +174,15 @@ class SanFile:
 
     def stamp(self) -> FileStamp:
         """What the file looks like now."""
-        with _told("a file cannot be looked at"):
+        with told("a file cannot be looked at"):
             stat = os.fstat(self._fd)
         if not modes.S_ISREG(stat.st_mode):
             raise Vanished("a listed file is no regular file any more")
         return stamp_of(self.name, stat)
+
+    def inode(self) -> int:
+        with told("a file cannot be looked at"):
+            return os.fstat(self._fd).st_ino
 
     def require(self, expected: FileStamp) -> None:
         """`Changed` unless this still is the file that a listing showed."""
@@ -197,7 +194,7 @@ class SanFile:
         """Exactly `length` bytes, else `OutOfRange`: beyond the size that the file had when opened, or it was cut."""
         data = b""
         if offset >= 0 and 0 <= length <= self.size - offset:
-            with _told("a file cannot be read"):
+            with told("a file cannot be read"):
                 data = os.pread(self._fd, length, offset)
                 while len(data) < length and (more := os.pread(self._fd, length - len(data), offset + len(data))):
                     data += more  # at most 2 GiB less a page come at once (read(2))
@@ -224,7 +221,27 @@ class SanFile:
         self.close()
 
 
-def _parts(path: bytes) -> tuple[bytes, ...]:
+def open_folder(fd: int, *parts: bytes, make: bool = False) -> int:
+    """A folder below the open folder `fd`, which is closed; as `San` opens them."""
+    for part in parts:
+        try:
+            if make:
+                with suppress(FileExistsError):
+                    os.mkdir(part, 0o750, dir_fd=fd)
+                os.fsync(fd)
+            inner = os.open(part, FOLDER, dir_fd=fd)
+        finally:
+            os.close(fd)
+        fd = inner
+    return fd
+
+
+def open_file(name: bytes, base: bytes, at: int) -> SanFile:
+    """A file in the open folder `at`: no link, no FIFO that would hold us. OSError as open(2)."""
+    return SanFile(name, os.open(base, _FILE, dir_fd=at))
+
+
+def parts_of(path: bytes) -> tuple[bytes, ...]:
     """The names in a path, which came from outside: `Unreadable` if it could leave the folder that it starts in."""
     parts = tuple(path.split(b"/"))
     if b"\0" in path or not {b"", b".", b".."}.isdisjoint(parts):
@@ -251,7 +268,7 @@ def _place(incoming: int, target: int, name: bytes, data: bytes, mode: int) -> b
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
+def told(what: str) -> Iterator[None]:
     """The operating system's errors as ours, its text without the name that goes with it."""
     try:
         yield

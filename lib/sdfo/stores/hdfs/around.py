@@ -117,6 +117,29 @@ def capacity(url: str, seconds: float) -> tuple[int, int]:
     raise Unavailable(f"no NameNode's web server answers: {', '.join(webs)}")
 
 
+_BLOCKS = "qry=Hadoop:service=NameNode,name=FSNamesystem"
+_RISKS = {
+    "MissingBlocks": "blocks without any replica",
+    "CorruptBlocks": "blocks with a corrupt replica",
+    "UnderReplicatedBlocks": "blocks with too few replicas",
+}
+
+
+def risk(url: str, seconds: float) -> str | None:
+    """What the active NameNode counts that must be 0; a standby one counts nothing."""
+    webs = site.site().web(url)
+    for web in webs:
+        try:
+            state = json.loads(_page(f"{web}/jmx?{_BLOCKS}", seconds))["beans"][0]
+            if len(webs) > 1 and state["tag.HAState"] != "active":
+                continue
+            found = [f"{state[name]} {what}" for name, what in _RISKS.items() if int(state[name])]
+        except (OSError, ValueError, LookupError):
+            continue
+        return ", ".join(found) or None
+    raise Unavailable(f"no active NameNode's web server answers: {', '.join(webs)}")
+
+
 def _page(url: str, seconds: float) -> bytes:
     """By curl where the pages want Kerberos too (SPNEGO, RFC 4559): Python's own library does not speak it."""
     try:

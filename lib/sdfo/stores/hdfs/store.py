@@ -225,6 +225,9 @@ class HdfsStore(Store):
         copies = site.site().replication
         return free // copies, total // copies
 
+    def at_risk(self) -> str | None:
+        return self.call("", lambda: around.risk(self.url, self.deadline / 4))
+
 
 def _parent(at: str) -> str:
     return at.rpartition("/")[0] or "/"

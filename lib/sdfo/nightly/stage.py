@@ -1,0 +1,303 @@
+"""Staging for tape: parts that wait become volumes, and what the tape system did meanwhile is taken note of.
+
+In this order: receipts; volumes that came back, and the recalls that waited for them; what an earlier step left half done;
+room; new volumes. A volume is sealed at `tape.volume_gib`, or when the oldest part has waited `tape.volume_max_age_hours`;
+until then a list of what it will hold lies in open/. A part that is not whole costs only itself, as in the backup.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sdfo import crashpoints
+from sdfo.catalog import QuarantineNote, VolumeRow, Waiting
+from sdfo.catalog.volumes import SEALED
+from sdfo.catalog.waiting import STAGE
+from sdfo.conf import GIB
+from sdfo.errors import Exists, FormatError, Missing, OutOfRange, Postponed, VolumeError
+from sdfo.model import Tier
+from sdfo.nightly.backup import MOST_TRIES
+from sdfo.nightly.batches import cut
+from sdfo.nightly.engines import Progress, silent
+from sdfo.nightly.place import Place
+from sdfo.nightly.receiving import Attended, Received, attend, offer, offer_all, take_receipts
+from sdfo.nightly.sealing import Gathered, NotWhole, copies, gather, seal
+from sdfo.nightly.turn import Turn, turn
+from sdfo.reader import SITE
+from sdfo.stores import Stat
+from sdfo.tiers import tape
+from sdfo.tiers.tape import proving
+from sdfo.tiers.tape.reading import own_manifest
+from sdfo.tiers.tape.room import Room, room
+
+_PAGE = 1000
+NEXT = f"{tape.OPEN}/next.json"
+"""The list of what waits for the next volume."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageReport:
+    """`parts` of `bytes` on `volumes` sealed now; `left`: parts that wait still, of so many bytes.
+
+    `receipts` taken, `refused` of them; `returned`: volumes that came back, `recalls` that ended by that. `removed`: bytes of
+    volumes that made room. `share` of the staging area that is used; `stopped`: why no more volumes were made.
+    """
+
+    volumes: int = 0
+    parts: int = 0
+    bytes: int = 0
+    failed: int = 0
+    set_aside: int = 0
+    left: int = 0
+    left_bytes: int = 0
+    receipts: int = 0
+    refused: int = 0
+    returned: int = 0
+    recalls: int = 0
+    removed: int = 0
+    share: float = 0.0
+    stopped: str = ""
+
+    @property
+    def idle(self) -> bool:
+        """Nothing was done."""
+        return not (self.volumes or self.failed or self.receipts or self.refused or self.returned or self.recalls)
+
+
+def stage(place: Place, progress: Progress = silent, *, now: bool = False) -> StageReport:
+    """One round. `now`: seal what waits, however little it is.
+
+    `Postponed` where nothing was done because another one is at work, or the staging area is full or away; `WrongStore` if
+    it is not mounted; `Full` where the disk is, against what it says of itself.
+    """
+    _ = place.tape
+    place.catalog.start_run(place.run, "local")
+    with turn(place, STAGE, lease=STAGE) as mine:
+        mine.report = found = _Stage(place, mine, now).work(progress)
+        if found.stopped and found.idle:
+            raise Postponed(
+                found.stopped, next_command="sdfo tape ls; and again when the tape system has taken volumes"
+            )
+    place.catalog.release(mine.lease)
+    return found
+
+
+class _Stage:
+    def __init__(self, place: Place, mine: Turn, now: bool) -> None:
+        self.place, self.mine, self.now = place, mine, now
+        self.settings = place.settings.tape
+        self.tried: set[int] = set()
+        self.sealed: list[VolumeRow] = []
+        self.parts = self.bytes = self.failed = self.set_aside = self.removed = 0
+        self.stopped = ""
+
+    def work(self, progress: Progress) -> StageReport:
+        received, attended = take_receipts(self.place), attend(self.place)
+        self._take_up()
+        self._clear()
+        total = self.place.catalog.queue(Tier.TAPE).parts
+        while not self.stopped and (rows := self._next()):
+            self._volume(rows)
+            progress(self.parts + self.failed, max(total, self.parts + self.failed), "parts staged")
+        self._list()
+        return self._report(received, attended)
+
+    def _take_up(self) -> None:
+        """What an earlier step left: its attempts go, volumes in sealed/ that the catalog does not know are made known."""
+        store = self.place.tape
+        for stat in list(store.list(f"{tape.ATTEMPTS}/{self.place.run}")):
+            store.delete(stat.path)
+        known = {row.name for row in self.place.catalog.volumes()}
+        for volume in sorted(set(self._sealed()) - known):
+            self._adopt(volume)
+        offer_all(self.place)
+
+    def _sealed(self) -> Iterator[str]:
+        for stat in list(self.place.tape.list(tape.SEALED)):
+            name = stat.path.removeprefix(f"{tape.SEALED}/")
+            if name.endswith((".tar", ".sha256")):
+                yield name.rpartition(".")[0]
+
+    def _adopt(self, volume: str) -> None:
+        """Read it again first. What is beside a tar that never got its name goes."""
+        store, at = self.place.tape, tape.tar(tape.SEALED, volume)
+        try:
+            manifest, size = own_manifest(store, at), store.stat(at).size
+            told = store.read_all(tape.digest(tape.SEALED, volume)).split()[0].decode()
+        except (Missing, VolumeError, OutOfRange):
+            self._discard(volume)
+            return
+        wanted = [copy for copy in copies(manifest) if self._waits(copy.study, copy.check)]
+        if not wanted or proving.digest_of(store, at) != told or proving.unreadable(store, at, manifest):
+            self._discard(volume)
+            return
+        self.mine.check()
+        created = datetime.fromisoformat(manifest.label.created)
+        row = VolumeRow(volume, SEALED, size, told, len(manifest.entries), created)
+        self.place.catalog.add_volume(self.mine.lease, row, wanted)
+        self._count(row, wanted)
+
+    def _waits(self, study: str, check: str) -> bool:
+        """Whether a part of the catalog has no copy on tape, or staged for it."""
+        part = next((each for each in self.place.catalog.parts(study) if each.check == check), None)
+        if part is None:
+            return False
+        states = [copy.state for copy in self.place.catalog.copies(part.id) if copy.tier is Tier.TAPE]
+        return states in ([], ["damaged"], ["retired"])
+
+    def _discard(self, volume: str) -> None:
+        store = self.place.tape
+        for path in (tape.tar(tape.SEALED, volume), tape.digest(tape.SEALED, volume), tape.manifest(volume)):
+            with suppress(Missing):
+                store.delete(path)
+
+    def _clear(self) -> None:
+        """Above `tape.clear_at` the oldest volumes go that are on tape, and that nobody waits for or was promised."""
+        store = self.place.tape
+        now, pinned = room(store, self.settings), self.place.catalog.pinned_volumes()
+        for stat in self._eligible(pinned):
+            if now.plus(-self.removed).share <= self.settings.clear_at:
+                return
+            self.mine.check()
+            volume = stat.path.rpartition("/")[2].removesuffix(".tar")
+            if stat.path.startswith(f"{tape.IN}/"):
+                with suppress(Missing):
+                    store.delete(tape.proven(volume))
+            store.delete(stat.path)
+            self.removed += stat.size
+
+    def _eligible(self, pinned: set[str]) -> list[Stat]:
+        stats = [stat for folder in (tape.RETIRED, tape.IN) for stat in self.place.tape.list(folder)]
+        tars = (stat for stat in stats if stat.path.endswith(".tar"))
+        loose = (stat for stat in tars if stat.path.rpartition("/")[2].removesuffix(".tar") not in pinned)
+        return sorted(loose, key=lambda stat: (stat.modified, stat.path))
+
+    def _next(self) -> list[Waiting]:
+        """The parts of the next volume, oldest first; none if it is not to be sealed yet."""
+        most, rows = self.settings.volume_gib * GIB, self._waiting()
+        piece = next(cut(rows, most), [])
+        full = len(piece) < len(rows) or sum(row.size for row in piece) >= most
+        if piece and (full or self.now or self._is_old(rows)):
+            return piece
+        return []
+
+    def _waiting(self) -> list[Waiting]:
+        """Enough for more than a volume, or all."""
+        many, most = _PAGE, self.settings.volume_gib * GIB
+        while True:
+            rows = self.place.catalog.queued(many + len(self.tried), Tier.TAPE)
+            fresh = [row for row in rows if row.part_id not in self.tried]
+            if len(rows) < many + len(self.tried) or sum(row.size for row in fresh) > most:
+                return fresh
+            many *= 4
+
+    def _is_old(self, rows: Sequence[Waiting]) -> bool:
+        most = timedelta(hours=self.settings.volume_max_age_hours)
+        return datetime.now(UTC) - min(row.since for row in rows) >= most
+
+    def _volume(self, rows: Sequence[Waiting]) -> None:
+        """A volume of those of these parts that are whole."""
+        self.tried |= {row.part_id for row in rows}
+        if self._is_full(sum(row.size for row in rows)):
+            return
+        parts = [part for row in rows if (part := self._gathered(row)) is not None]
+        while parts:
+            try:
+                row, new = seal(self.place, parts, self.mine.check)
+            except NotWhole as error:
+                parts = self._without(parts, error.faults)
+                continue
+            except VolumeError as error:
+                if error.path is None or not any(error.path == entry.path for part in parts for entry in part.entries):
+                    raise
+                parts = self._without(parts, {error.path: error.what})
+                continue
+            self.place.catalog.add_volume(self.mine.lease, row, new)
+            crashpoints.passing("stage.committed")
+            offer(self.place, row)
+            self._count(row, parts)
+            self._forget(parts)
+            return
+
+    def _without(self, parts: Sequence[Gathered], faults: dict[str, str]) -> list[Gathered]:
+        """Parts of which one file was named go no further."""
+        bad = [part for part in parts if any(entry.path in faults for entry in part.entries)]
+        for part in bad:
+            why = next(faults[entry.path] for entry in part.entries if entry.path in faults)
+            self._fail(part.row, f"its copy on a volume, read again: {why}")
+        return [part for part in parts if part not in bad]
+
+    def _is_full(self, size: int) -> bool:
+        """Whether the next volume would pass `tape.close_at`, even when all was removed that could be."""
+        self._clear()
+        now: Room = room(self.place.tape, self.settings)
+        if now.plus(size).share > self.settings.close_at:
+            self.stopped = (
+                f"the tape staging area is full: {now.share:.0%} used, a volume would pass {self.settings.close_at:.0%}"
+            )
+        return bool(self.stopped)
+
+    def _gathered(self, row: Waiting) -> Gathered | None:
+        try:
+            return gather(self.place, row)
+        except Missing as error:
+            self.place.store.stat(SITE)  # else it is the store that is not there
+            self._fail(row, f"its copy on HDFS: {error.what}", source=True)
+        except (FormatError, OutOfRange) as error:
+            self._fail(row, f"its copy on HDFS: {error.what}", source=True)
+        return None
+
+    def _fail(self, row: Waiting, reason: str, *, source: bool = False) -> None:
+        self.failed += 1
+        catalog = self.place.catalog
+        tries = catalog.note_failed_backup(self.mine.lease, row.part_id, reason, Tier.TAPE)
+        if source:
+            catalog.mark_copy(row.part_id, Tier.HDFS, "damaged")
+        if source or tries >= MOST_TRIES:
+            note = QuarantineNote(f"not staged for tape: {row.path}: {reason}", b"", row.ordinal, STAGE)
+            catalog.open_quarantine(self.place.run, note, study=row.study, folder_id=None)
+            self.set_aside += 1
+
+    def _count(self, row: VolumeRow, parts: Sequence[object]) -> None:
+        self.sealed.append(row)
+        self.parts += len(parts)
+        self.bytes += row.size
+
+    def _forget(self, parts: Sequence[Gathered]) -> None:
+        """What was written with a codec of its own lies on the volume now."""
+        for store, path in (source for part in parts for source in part.sources):
+            if path.startswith(f"{tape.ATTEMPTS}/"):
+                with suppress(Missing):
+                    store.delete(path)
+
+    def _list(self) -> None:
+        """For a person: what the next volume will hold, so far."""
+        rows = self.place.catalog.queued(_PAGE, Tier.TAPE)
+        shown = [{"study": r.study, "path": r.path, "size": r.size, "since": r.since.isoformat()} for r in rows]
+        queue = self.place.catalog.queue(Tier.TAPE)
+        told = {"parts": queue.parts, "bytes": queue.bytes, "first": shown}
+        with suppress(Exists):
+            self.place.tape.replace(NEXT, (json.dumps(told, indent=1) + "\n").encode("ascii"))
+
+    def _report(self, received: Received, attended: Attended) -> StageReport:
+        queue = self.place.catalog.queue(Tier.TAPE)
+        return StageReport(
+            volumes=len(self.sealed),
+            parts=self.parts,
+            bytes=self.bytes,
+            failed=self.failed,
+            set_aside=self.set_aside,
+            left=queue.parts,
+            left_bytes=queue.bytes,
+            receipts=received.receipts,
+            refused=received.refused,
+            returned=attended.volumes,
+            recalls=attended.done + attended.failed,
+            removed=self.removed,
+            share=room(self.place.tape, self.settings).share,
+            stopped=self.stopped,
+        )

@@ -1,0 +1,64 @@
+"""What the night's page and the list of things to do say of scrubs, drills and the gate."""
+
+from __future__ import annotations
+
+import pytest
+
+from sdfo.nightly import care
+from sdfo.nightly.drill import drill
+from sdfo.nightly.expire import expire
+from sdfo.nightly.scrub import scrub
+from sdfo.testing.archive import Archive, fill
+from sdfo.testing.expiring import FREE, SPOILT, freed, moment, sql
+
+
+@pytest.fixture
+def cared(archive: Archive) -> Archive:
+    """One exam with both copies, one of them cut since."""
+    fill(archive.san, range(1), 16)
+    archive.night()
+    archive.backup()
+    (path,) = archive.parts()
+    file = archive.folder / "hdfs" / path
+    file.write_bytes(file.read_bytes()[:-1])
+    sql(archive, "UPDATE copy SET verified_at = :at", at=moment(100))
+    return archive
+
+
+def test_the_page_shows_what_was_done_and_mended(cared: Archive) -> None:
+    """In the report's values, on its page, and nothing to do; then a drill that was red, and the gate that is shut."""
+    scrub(cared.place("s1"))
+    drill(cared.place("d1"))
+    freed(cared)
+    report = cared.night("r2")
+    assert [(row.step, row.state, row.bad) for row in report.care] == [
+        ("scrub", "done", False),
+        ("drill", "done", False),
+        ("expire", "done", False),
+    ]
+    (row,) = report.damage
+    assert (row.tier, row.why.partition(":")[0], row.done) == ("hdfs", "damaged", "restored")
+    assert report.todo == ()
+    html = cared.place("r2").store.read_all("runs/r2/report.html").decode()
+    assert "Care of the copies" in html
+    assert "1 damaged copy found" in html
+    cared.place().catalog.note_step("d1", "drill", "done", {"green": False, "nearline": 1, "tape": 0, "failed": 1})
+    SPOILT["open since the last rebuild"][0](cared)
+    told = [each.command for each in care.todo(cared.place("r3"))]
+    assert told == ["sdfo expire --reopen", "sdfo drill --run r3 --wait"]
+
+
+def test_a_step_that_failed_is_told(cared: Archive) -> None:
+    """With its cause."""
+    cared.place().catalog.start_run("x", "local")
+    cared.place().catalog.note_step("x", "scrub", "failed", {"error": "no near-line"})
+    (row,) = care.rows(cared.place())
+    assert (row.bad, row.said) == (True, "no near-line")
+    assert [each.what for each in care.todo(cared.place())] == ["the last scrub failed: no near-line"]
+
+
+def test_nothing_is_said_of_what_never_was(archive: Archive) -> None:
+    """A dry run of the expiry is none."""
+    expire(archive.place("e1", **FREE), dry_run=True)
+    assert care.rows(archive.place()) == ()
+    assert list(care.todo(archive.place())) == []

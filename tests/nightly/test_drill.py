@@ -1,0 +1,87 @@
+"""The drill: what comes back from near-line and tape is what was received, or the drill is red and the gate shut."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sdfo.nightly.drill import DrillReport, drill
+from sdfo.testing.archive import Archive, fill, new_archive
+from sdfo.testing.exams import make_exam
+from sdfo.testing.expiring import sql
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    """Three exams with copies on near-line in JPEG 2000, one with a file that lies apart. Tests copy it."""
+    archive = new_archive(tmp_path_factory.mktemp("drill"))
+    flags = {
+        "hdfs": {"root": "hdfs", "max_record_mib": 1},
+        "nearline": {"root": "nearline", "codec": "j2k", "workers": 0, "start": "00:00", "end": "00:00"},
+    }
+    fill(archive.san, range(2), 16)
+    make_exam(archive.san / "large", slices=1, modality="CT", seed=7, size=800)
+    assert archive.night(**flags).good
+    assert archive.backup(**flags).compressed == 4
+    archive.place().catalog.close()
+    return archive
+
+
+@pytest.fixture
+def backed_up(template: Archive, tmp_path: Path) -> Archive:
+    shutil.copytree(template.folder, tmp_path / "archive", symlinks=True)
+    return Archive(tmp_path / "archive")
+
+
+def drilled(archive: Archive, run: str = "d1", **own: object) -> DrillReport:
+    return drill(archive.place(run, expire={"copies": ["hdfs", "nearline"], **own}))
+
+
+def test_what_comes_back_is_what_was_received(backed_up: Archive) -> None:
+    """Out of JPEG 2000 and to the last bit; nothing of it stays in the scratch folder, and the stores are as before."""
+    before = (backed_up.parts(), backed_up.near())
+    done = drilled(backed_up)
+    assert (done.green, done.nearline, done.tape, done.failed) == (True, 3, 0, 0)
+    assert (done.files, done.bytes) == (5, sum(path.stat().st_size for path in backed_up.san.rglob("*.dcm")))
+    assert (backed_up.parts(), backed_up.near()) == before
+    step = backed_up.place().catalog.last_ended("drill")
+    assert step is not None
+    assert step.report["green"] is True
+
+
+def test_a_sample_is_drawn_by_lot(backed_up: Archive) -> None:
+    """As many as the settings say, and not always the same."""
+    drawn = set()
+    for number in range(40):
+        assert drilled(backed_up, f"d{number}", drill_parts=1).nearline == 1
+        rows = backed_up.place().catalog.page_of_copies("nearline")
+        drawn.add(max(rows, key=lambda row: str(row[1].verified_at))[0].id)
+        if len(drawn) == 3:
+            break
+    assert drawn == {1, 2, 3}
+
+
+def test_a_damaged_copy_makes_it_red(backed_up: Archive) -> None:
+    """It is marked and waits for another; the command ends with 1; the next drill, of what is left, is green."""
+    path = sorted(path for path in backed_up.near() if path.endswith(".sdicom"))[0]
+    file = backed_up.folder / "nearline" / path
+    file.write_bytes(file.read_bytes()[:-1] + b"\xff")
+    done = backed_up.sdfo("drill", "--run", "d1")
+    assert done.returncode == 1
+    assert '"green": false' in done.stdout
+    assert backed_up.place().catalog.queue().parts == 1
+    assert drilled(backed_up, "d2").green
+
+
+def test_other_digests_than_those_received_make_it_red(backed_up: Archive) -> None:
+    """It is the catalog's digests that count, not those that the copy has of itself."""
+    sql(backed_up, "UPDATE instance SET sha256 = :other WHERE part_id = 1 AND number = 0", other=b"\0" * 32)
+    done = drilled(backed_up)
+    assert (done.green, done.failed, done.rows[0].why) == (False, 1, "what came back is not what was received")
+
+
+def test_nothing_to_restore_is_not_green(archive: Archive) -> None:
+    """A gate that opens on it would open on nothing."""
+    assert not drilled(archive).green
