@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench import backup, codecs, conversion, heads, machine, memory, reading, speedup
+from bench import backup, catalog, codecs, conversion, heads, machine, memory, reading, speedup
 from bench.hadoop import clients, images, layouts, namenode, streams
 from bench.hadoop.place import Hadoop, HadoopPlace
 from bench.page import page
@@ -27,6 +27,7 @@ GROUPS: dict[str, Callable[[Place, Sizes], Iterator[Row]]] = {
     "memory": memory.rows,
     "codecs": codecs.rows,
     "backup": backup.rows,
+    "catalog": catalog.rows,
 }
 ON_HADOOP: dict[str, Callable[[HadoopPlace, Sizes], Iterator[Row]]] = {
     "namenode": namenode.rows,

@@ -36,6 +36,10 @@ well whatever it finds, because a machine that others use is no judge (the load 
   (`POSIX_FADV_DONTNEED`); directories and inodes stay cached. Bytes are those that are asked of the store, against the size
   of the files.
 - **peak memory**: of a process that converts one exam (VmHWM), the interpreter and its imports included, some 66 MB.
+- **find**: `Catalog.find` of at most 1,000 studies, with what `sdfo find` shows of each, over {catalog_exams} exams of ten years, two series each, 1.25 parts,
+  three copies of each part and {catalog_images} instances in it, half of all UIDs random. p50 and p95 of {queries} queries a round, each about another exam.
+- **a night published**: `Catalog.publish` in batches of 50 exams with their SAN files and the journal on disk, {night_images} images an exam; into that catalog against
+  into an empty one. With random UIDs (2.25) every exam lands on pages of the indexes that nobody has touched: no goal is set for these.
 
 On a real Hadoop (3.5.0), which the bench starts: NameNode and three DataNodes on this machine, two replicas, blocks of
 128 MiB. Both sides of a row share with it the cores, the disk and the page cache.
@@ -75,5 +79,9 @@ def page(shown: str, sizes: Sizes, images: int) -> str:
         spark_exams=sizes.spark_exams,
         spark_slices=sizes.spark_slices,
         images=images,
+        catalog_exams=f"{sizes.catalog_exams:,}",
+        catalog_images=sizes.catalog_images,
+        queries=sizes.queries,
+        night_images=sizes.night_images,
         hadoop_images=sizes.images,
     )

@@ -21,7 +21,14 @@ class Sizes:
     images: int = 400
     """Read one by one from HDFS in a round."""
     clients: tuple[int, ...] = (1, 2, 4)
+    catalog_exams: int = 1_000_000
+    catalog_images: int = 10
+    """Of each part; every fourth exam has two."""
+    queries: int = 20
+    """Of each kind, in a round."""
+    night_exams: int = 2000
+    night_images: int = 50
 
 
-QUICK = Sizes(1, 6, 2, 3, (3, 6), (3, 6, 9), (2, 4, 6), ((1, 2), (3, 2)), 6, (1, 2))
+QUICK = Sizes(1, 6, 2, 3, (3, 6), (3, 6, 9), (2, 4, 6), ((1, 2), (3, 2)), 6, (1, 2), 60, 2, 3, 4, 3)
 """Enough to see each row run; its numbers say nothing."""

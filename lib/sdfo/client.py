@@ -66,9 +66,9 @@ class Archive:
     def writer(self) -> Writer:
         return Writer(San(self.settings.san.root, self.settings.san.exam_depth), self.catalog)
 
-    def find(self, query: Query) -> Iterator[StudyRow]:
-        """Studies that answer the query: those online first, chronological within each availability."""
-        return self.catalog.find(query)
+    def find(self, query: Query, limit: int | None = None) -> Iterator[StudyRow]:
+        """Studies that answer the query: those online first, chronological within each availability; at most so many."""
+        return self.catalog.find(query, limit)
 
     def locate(self, uid: str) -> list[Location]:
         """Every copy of a study, series or SOP instance, cheapest first."""

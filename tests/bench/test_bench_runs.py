@@ -54,6 +54,22 @@ COMPRESSED_ROWS = (
     *(f"an exam compressed (MR, {codec})" for codec in ("j2k", "htj2k", "j2k-roi")),
     *(f"{what} ({exam})" for what in ("an exam on near-line", "preview of an image") for exam in ("CT", "MR")),
 )
+ASKED = (
+    *(f"a {what}" for what in ("patient's id", "patient's name", "family name", "study", "day", "month", "modality")),
+    "a modality and a month",
+    "patient, modality, month",
+    "everything",
+)
+CATALOG_ROWS = tuple(
+    row
+    for database in ("SQLite", "PostgreSQL")
+    for row in (
+        f"a catalog of 60 exams filled ({database})",
+        *(f"find {what} ({database}), {share}" for what in ASKED for share in ("p50", "p95")),
+        f"a night of 4 exams published, UIDs as scanners give them ({database})",
+        f"a night of 4 exams published, random UIDs ({database})",
+    )
+)
 ON_HADOOP = ("namenode", "hdfs", "images", "clients")
 HADOOP_ROWS = (
     "NameNode objects, exam of 1 ",
@@ -87,6 +103,11 @@ def test_every_row_is_printed(tmp_path: Path) -> None:
 def test_every_compressed_row_is_printed(tmp_path: Path) -> None:
     """The same of images and exams compressed, here generated ones."""
     _run(tmp_path, COMPRESSED, COMPRESSED_ROWS)
+
+
+def test_every_row_of_the_catalog_is_printed(tmp_path: Path) -> None:
+    """The same on both databases, with a handful of exams."""
+    _run(tmp_path, ("catalog",), CATALOG_ROWS)
 
 
 def test_the_page_of_sizes(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, false, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, false, func, or_, select, tuple_
 
 from sdfo.catalog import tables
 from sdfo.catalog.attributes import folded
@@ -16,8 +16,10 @@ from sdfo.catalog.availability import Availability
 from sdfo.catalog.engine import Database
 from sdfo.model import Tier
 
-PAGE = 200
-"""Studies asked for at once."""
+FIRST_PAGE, PAGE = 200, 2000
+"""Studies asked for at once; first fewer of those who did not say how many they want."""
+FEW = 20_000
+"""Studies or series that are sorted in a moment, whatever their order."""
 
 _STUDY, _SERIES, _PART, _COPY = tables.study.c, tables.series.c, tables.part.c, tables.copy.c
 _RECORD, _FILE = tables.instance.c, tables.san_file.c
@@ -62,23 +64,20 @@ class StudyRow:
 
 def find(database: Database, query: Query, limit: int | None, after: Place | None) -> Iterator[StudyRow]:
     """Online studies, then near-line, then offline; chronological in each, the undated last. A page is one moment."""
-    left = limit
+    left, size = limit, FIRST_PAGE if limit is None else PAGE
     while left is None or left > 0:
-        size = PAGE if left is None else min(PAGE, left)
+        size = size if left is None else min(size, left)
         with database.read() as conn:
             page = _page(conn, query, size, after)
         yield from page
         if len(page) < size:
             return
         after = page[-1].place
-        left = None if left is None else left - size
+        left, size = None if left is None else left - size, PAGE
 
 
 def _page(conn: Connection, query: Query, size: int, after: Place | None) -> list[StudyRow]:
-    wanted = select(tables.study).where(_is_there(), *_conditions(query)).order_by(*_ORDER).limit(size)
-    if after is not None:
-        wanted = wanted.where(tuple_(*_ORDER) > tuple_(*after))
-    rows = conn.execute(wanted).all()
+    rows = _rows(conn, query, size, after)
     uids = [row.uid for row in rows]
     series, parts, archived, new, tiers = (
         counted(conn, uids) for counted in (_modalities, _parts, _archived, _new, _tiers)
@@ -112,15 +111,65 @@ def _is_there() -> ColumnElement[bool]:
     return or_(_STUDY.noted == false(), seen)
 
 
-def _conditions(query: Query) -> Iterator[ColumnElement[bool]]:
+def _rows(conn: Connection, query: Query, size: int, after: Place | None) -> Sequence[Row[Any]]:
+    """Where so few studies come into question that what selects them fetches them all, they are sorted. Else one walks."""
+    of_patient = query.patient is not None and _at_most_few(conn, select(_STUDY.uid).where(_of_patient(query.patient)))
+    of_modality = query.modality is not None and _at_most_few(conn, _with_modality(query.modality))
+    if not (query.study or of_patient or of_modality):
+        return _walked(conn, query, size, after)
+    wanted = select(tables.study).where(_is_there(), *_conditions(query))
+    if query.modality is not None:
+        wanted = wanted.where(_STUDY.uid.in_(_with_modality(query.modality)) if of_modality else _has(query.modality))
+    if after is not None:
+        wanted = wanted.where(tuple_(*_ORDER) > tuple_(*after))
+    return conn.execute(wanted.order_by(*_ORDER).limit(size)).all()
+
+
+def _at_most_few(conn: Connection, rows: Select[Any]) -> bool:
+    counted = select(func.count()).select_from(rows.limit(FEW + 1).subquery())
+    return conn.execute(counted).scalar_one() <= FEW
+
+
+def _with_modality(modality: str) -> Select[Any]:
+    return select(_SERIES.study).where(_SERIES.modality == modality.upper())
+
+
+def _has(modality: str) -> ColumnElement[bool]:
+    return _with_modality(modality).where(_SERIES.study == _STUDY.uid).exists()
+
+
+def _walked(conn: Connection, query: Query, size: int, after: Place | None) -> list[Row[Any]]:
+    """In the order of the answer, until the page is full: one availability after the other, in each the days in question.
+
+    A name is compared without its index: whoever asks for half the archive would sort it before the first study is shown.
+    """
+    wanted = select(tables.study).where(_is_there(), *_conditions(query, _STUDY.name_key.concat("")))
+    if query.modality is not None:
+        wanted = wanted.where(_has(query.modality))
+    if query.since is not None:
+        wanted = wanted.where(_STUDY.chronology >= f"{query.since:%Y%m%d}")
+    if query.until is not None:
+        wanted = wanted.where(_STUDY.chronology < f"{query.until:%Y%m%d}{_LAST}")
+    rows = list[Row[Any]]()
+    for near in Availability:
+        if (after is None or near >= after[0]) and len(rows) < size:
+            here = wanted.where(_STUDY.availability == int(near))
+            if after is not None and near == after[0]:
+                here = here.where(tuple_(_STUDY.chronology, _STUDY.uid) > tuple_(*after[1:]))
+            rows += conn.execute(here.order_by(_STUDY.chronology, _STUDY.uid).limit(size - len(rows))).all()
+    return rows
+
+
+def _of_patient(patient: str, name_key: ColumnElement[str] = _STUDY.name_key) -> ColumnElement[bool]:
+    key = folded(patient)
+    return or_(_STUDY.patient_key == key, and_(name_key >= key, name_key < key + _LAST))
+
+
+def _conditions(query: Query, name_key: ColumnElement[str] = _STUDY.name_key) -> Iterator[ColumnElement[bool]]:
     if query.patient is not None:
-        key = folded(query.patient)
-        yield or_(_STUDY.patient_key == key, and_(_STUDY.name_key >= key, _STUDY.name_key < key + _LAST))
+        yield _of_patient(query.patient, name_key)
     if query.study is not None:
         yield _STUDY.uid == query.study
-    if query.modality is not None:
-        own = (_SERIES.study == _STUDY.uid, _SERIES.modality == query.modality.upper())
-        yield select(_SERIES.id).where(*own).exists()
     if query.since is not None or query.until is not None:
         yield _STUDY.date != ""
     if query.since is not None:

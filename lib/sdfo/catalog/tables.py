@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from sdfo.catalog.types import Digest, Key, Moment, Words
 
-HEAD = "0004"
+HEAD = "0005"
 """The schema version this code works with: the newest file of `migrations/versions`."""
 
 metadata = MetaData(
@@ -73,6 +73,7 @@ series = Table(
     _words("description"),
     _words("body_part"),
     UniqueConstraint("study", "uid"),
+    Index(None, "modality", "study"),
 )
 
 part = Table(
@@ -160,6 +161,7 @@ instance = Table(
     Column("path", Words(cut=False)),  # of the file kept apart
     sqlite_with_rowid=False,
 )
+Index(None, instance.c.path, postgresql_where=instance.c.path.is_not(None), sqlite_where=instance.c.path.is_not(None))
 
 san_folder = Table(
     "san_folder",

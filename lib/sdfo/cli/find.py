@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from itertools import islice
 from typing import Annotated, Any
 
 import typer
@@ -38,8 +37,7 @@ def find(
     from sdfo.nightly import figures
 
     since, until = date_range(dates)
-    found = given(ctx).archive().find(Query(patient, study, modality, since, until))
-    rows = list(islice(found, limit + 1)) if limit else list(found)
+    rows = list(given(ctx).archive().find(Query(patient, study, modality, since, until), limit + 1 if limit else None))
     more = bool(limit) and len(rows) > limit
     rows = rows[:limit] if limit else rows
     heads = ("availability", "date", "modality", "patient", "description", "series", "images", "study")
