@@ -190,7 +190,7 @@ class Archive:
             for copy in self.catalog.copies(part.id):
                 if (
                     copy.tier == location.tier
-                    and copy.state != "damaged"
+                    and copy.state not in ("damaged", "retired")
                     and self._holds(copy.tier, copy.path, location.path)
                 ):
                     self.catalog.mark_copy(part.id, copy.tier, "damaged")

@@ -9,7 +9,7 @@ import pytest
 from alembic import command
 from sqlalchemy import insert, text, update
 
-from sdfo.catalog import Availability, Catalog, Lease, NewCopy, PartEntry, QuarantineNote, Query, tables
+from sdfo.catalog import Availability, Catalog, Lease, NewCopy, PartEntry, QuarantineNote, Query, tables, waiting
 from sdfo.catalog.connecting import create_file
 from sdfo.catalog.migrations import configuration
 from sdfo.catalog.waiting import BACKUP
@@ -18,6 +18,8 @@ from sdfo.model import Form, Tier
 from sdfo.testing.parts import digest, entry, record
 
 A, B, C = "1.2.1", "1.2.2", "1.2.3"
+
+WORKS = pytest.mark.parametrize(("work", "kind"), waiting.WORKS.items())
 
 
 @pytest.fixture
@@ -91,27 +93,29 @@ def test_a_copy_closes_what_was_set_aside(catalog: Catalog, lease: Lease) -> Non
     assert [row.state for row in catalog.quarantine(None)] == ["archived"]
 
 
-def test_a_part_whose_source_is_mended_is_tried_again(catalog: Catalog, lease: Lease) -> None:
+@WORKS
+def test_a_part_whose_source_is_mended_is_tried_again(catalog: Catalog, lease: Lease, work: str, kind: str) -> None:
     """What set it aside is released by the copy on HDFS that was found whole."""
     (part,) = published(catalog, A)
     part_id = catalog.parts(A)[0].id
-    catalog.open_quarantine("run-1", QuarantineNote("backup: damaged", b"", 1, BACKUP), study=A, folder_id=None)
+    catalog.open_quarantine("run-1", QuarantineNote("backup: damaged", b"", 1, kind), study=A, folder_id=None)
     catalog.mark_copy(part_id, "hdfs", "verified")  # it always was: something else set it aside
-    assert order(catalog) == []
+    assert catalog.queued(9, work) == []
     catalog.mark_copy(part_id, "hdfs", "damaged")
     catalog.mark_copy(part_id, "hdfs", "verified")
-    assert [row.check for row in catalog.queued(9)] == [part.check]
+    assert [row.check for row in catalog.queued(9, work)] == [part.check]
     assert [row.state for row in catalog.quarantine(None)] == ["released"]
 
 
-def test_a_part_without_a_copy_is_not_accepted(catalog: Catalog) -> None:
+@WORKS
+def test_a_part_without_a_copy_is_not_accepted(catalog: Catalog, work: str, kind: str) -> None:
     """It would never be tried again, for a decision is not turned round."""
     published(catalog, A)
-    entry_id = catalog.open_quarantine("run-1", QuarantineNote("backup: died", b"", 1, BACKUP), study=A, folder_id=None)
+    entry_id = catalog.open_quarantine("run-1", QuarantineNote("backup: died", b"", 1, kind), study=A, folder_id=None)
     with pytest.raises(Conflict, match=f"next: sdfo quarantine release {entry_id}"):
         catalog.resolve_quarantine(entry_id, "accepted")
     catalog.resolve_quarantine(entry_id, "released")
-    assert order(catalog) == [A]
+    assert [row.study for row in catalog.queued(9, work)] == [A]
 
 
 def test_a_damaged_copy_waits_to_be_made_again(catalog: Catalog, lease: Lease) -> None:

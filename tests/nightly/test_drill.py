@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sdfo.errors import WrongStore
 from sdfo.nightly.drill import DrillReport, drill
 from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.testing.exams import make_exam
@@ -73,6 +74,17 @@ def test_a_damaged_copy_makes_it_red(backed_up: Archive) -> None:
     assert '"green": false' in done.stdout
     assert backed_up.place().catalog.queue().parts == 1
     assert drilled(backed_up, "d2").green
+
+
+def test_a_nas_that_goes_away_meanwhile_loses_no_copy(backed_up: Archive) -> None:
+    """Nothing is marked, and nothing waits for another copy."""
+    place = backed_up.place("d1")
+    _ = place.nearline
+    (backed_up.folder / "nearline").rename(backed_up.folder / "away")
+    (backed_up.folder / "nearline").mkdir()
+    with pytest.raises(WrongStore):
+        drill(place)
+    assert {copy.state for _, copy in place.catalog.page_of_copies("nearline")} == {"verified"}
 
 
 def test_other_digests_than_those_received_make_it_red(backed_up: Archive) -> None:

@@ -139,6 +139,17 @@ def test_a_store_that_is_not_there_marks_nothing(old: Archive) -> None:
     assert scrubbed(old, "s3", limits={"same_error": 1}).queued == 4
 
 
+def test_a_nas_that_goes_away_meanwhile_loses_no_copy(old: Archive) -> None:
+    """However few copies it misses, far below the fuse."""
+    place = old.place("s1")
+    _ = place.nearline
+    (old.folder / "nearline").rename(old.folder / "away")
+    (old.folder / "nearline").mkdir()
+    with pytest.raises(WrongStore):
+        scrub(place)
+    assert set(states(old)) == {"verified"}
+
+
 @pytest.mark.parametrize("point", ["scrub.read", "scrub.marked"])
 def test_killed_it_is_made_good_by_the_next(old: Archive, point: str) -> None:
     """What was read and not noted is read again."""

@@ -21,6 +21,7 @@ from sdfo.nightly.asking import DRILL
 from sdfo.nightly.engines import Progress, silent
 from sdfo.nightly.place import Place
 from sdfo.nightly.recall import ask, away, wait
+from sdfo.nightly.restore import still_there
 from sdfo.nightly.scrub import Damage, mended
 from sdfo.nightly.turn import Turn, turn
 from sdfo.sdicom import Part
@@ -98,6 +99,8 @@ class _Drill:
             self.mine.check()
             path = copy.path.partition("/")[2] if tier is Tier.TAPE else copy.path
             why = self._tried(store, path, part)
+            if why is not None:
+                still_there(self.place, tier)  # what is away is not lost
             if why is None:
                 self.good[tier] = self.good.get(tier, 0) + 1
             else:

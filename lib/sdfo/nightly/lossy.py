@@ -88,7 +88,7 @@ class LossyStep:
     def each(self, mine: Turn, parts: Iterable[PartRow]) -> None:
         """Published parts, whether or not they have lossy objects already; those without a near-line copy are left out."""
         job, catalog = replace(self.place.job, nearline=self.place.nearline_id), self.place.catalog
-        known = ((part, {copy.tier: copy for copy in catalog.copies(part.id)}) for part in parts)
+        known = ((part, {row.tier: row for row in catalog.copies(part.id) if row.state != "retired"}) for part in parts)
         wanted = [
             (part.id, part.study, part.check, copies[Tier.HDFS].path)
             for part, copies in known
@@ -129,7 +129,7 @@ class LossyStep:
         catalog = self.place.catalog
         copies = tuple(catalog.copies(part_id))
         rows = [copy for part in catalog.parts(study) for copy in catalog.copies(part.id)]
-        beside = tuple(copy.path for copy in rows if copy.tier is Tier.HDFS)
+        beside = tuple(copy.path for copy in rows if copy.tier is Tier.HDFS and copy.state != "retired")
         return DeriveTask(study, check, path, copies, beside)
 
     def _put(self, mine: Turn, job: Job, found: Sequence[DeriveOutcome]) -> None:

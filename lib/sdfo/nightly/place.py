@@ -116,6 +116,10 @@ class Place:
     @cached_property
     def tape(self) -> Store:
         """The tape staging area of this archive and no other: `WrongStore` if it is not mounted, `Postponed` if it is away."""
+        return self.mounted_tape()
+
+    def mounted_tape(self) -> Store:
+        """The same, looked at once more."""
         return owned.require(self.tape_as_set, self.tape_id, tape.ID_FILE, STAGING)
 
     @property

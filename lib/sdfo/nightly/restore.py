@@ -114,32 +114,34 @@ def _read(place: Place, uid: str) -> Iterator[_Held]:
         copies = {copy.tier: copy for copy in place.catalog.copies(part.id) if copy.state != "retired"}
         hdfs, near = copies.get(Tier.HDFS), copies.get(Tier.NEARLINE)
         faults = [
-            None if copy is None else _fault(store, copy, partial(_still_there, place, copy.tier))
+            None if copy is None else fault(store, copy, partial(still_there, place, copy.tier))
             for store, copy in ((place.store, hdfs), (place.nearline, near))
         ]
         yield _Held(part, hdfs, near, copies.get(Tier.TAPE), *faults)
 
 
-def _still_there(place: Place, tier: Tier) -> None:
+def still_there(place: Place, tier: Tier) -> None:
     """A store that is not there misses every file; `WrongStore`, or `Missing`, where it went away."""
     if tier is Tier.NEARLINE:
         place.mounted_nearline()
+    elif tier is Tier.TAPE:
+        place.mounted_tape()
     else:
         place.store.stat(SITE)
 
 
-def _fault(store: Store, copy: CopyRow, still_there: Callable[[], None]) -> str | None:
-    """What is wrong with a copy, every byte of it read."""
+def fault(store: Store, copy: CopyRow, is_there: Callable[[], None], threads: int = 1) -> str | None:
+    """What is wrong with a copy, every byte of it read, and of the files beside it. `is_there` raises where the store is away."""
     try:
         with Part.open(store, copy.path) as part:
             if part.check_digest != copy.check:
                 return "another file lies at its name"
-            absent = part.check(deep=True).absent
+            absent = part.check(deep=True, threads=threads).absent
             if absent:
-                still_there()
+                is_there()
             return f"a file that belongs beside it is missing: {absent[0]}" if absent else None
     except Missing:
-        still_there()
+        is_there()
         return "missing"
     except (FormatError, OutOfRange) as error:
         return f"damaged: {error.what}"
@@ -150,7 +152,7 @@ def _lost(place: Place) -> Iterator[_Held]:
     stores = {Tier.HDFS: place.store, Tier.NEARLINE: place.nearline}
     listed = {tier: {stat.path: stat.size for stat in store.list("exams")} for tier, store in stores.items()}
     for tier in stores:
-        _still_there(place, tier)
+        still_there(place, tier)
     found = dict[int, _Held]()
     for tier in stores:
         for part, copy in _all(place, tier):
@@ -216,7 +218,7 @@ class _Restore:
         try:
             return self._from(held, self.place.nearline, held.near.path, lost)
         except (FormatError, Missing, OutOfRange) as error:
-            _still_there(self.place, Tier.NEARLINE)
+            still_there(self.place, Tier.NEARLINE)
             if error.path is not None and error.path.startswith("attempts/"):
                 raise  # it is the copy that was being made
             self._mark(held, Tier.NEARLINE, "damaged", f"damaged: {error.what}")
@@ -228,6 +230,9 @@ class _Restore:
             volume = self._volume(held, name)
             found = volume if isinstance(volume, _Failed) else self._from(held, volume, member, lost)
         except (FormatError, Missing, OutOfRange) as error:
+            still_there(self.place, Tier.TAPE)
+            if error.path is not None and error.path.startswith("attempts/"):
+                raise  # it is the copy that was being made
             self._mark(held, Tier.TAPE, "damaged", f"damaged: {error.what}")
             found = f"its copy on tape is not whole either: {error.what}"
         except (StoreError, Postponed) as error:

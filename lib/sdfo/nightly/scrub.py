@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from sdfo import crashpoints
 from sdfo.catalog import CopyRow, PartRow
 from sdfo.conf import Limits
-from sdfo.errors import FormatError, Fuse, LeaseHeld, Missing, OutOfRange
+from sdfo.errors import Fuse, LeaseHeld
 from sdfo.model import Tier
 from sdfo.nightly.engines import Progress, silent
 from sdfo.nightly.place import Place
-from sdfo.nightly.restore import restore
+from sdfo.nightly.restore import fault, restore, still_there
 from sdfo.nightly.turn import Turn, turn
-from sdfo.sdicom import Part
 from sdfo.stores import Store
 
 SCRUB = "scrub"
@@ -62,7 +62,7 @@ class ScrubReport:
 
 
 def scrub(place: Place, progress: Progress = silent) -> ScrubReport:
-    """Read tonight's share. `WrongStore` if near-line is not mounted; `Fuse`, and nothing is marked, if a store lacks too much."""
+    """Read tonight's share. `WrongStore` if near-line is not mounted, or not any more; `Fuse`, and nothing is marked, if a store lacks too much."""
     place.catalog.start_run(place.run, "local")
     with turn(place, SCRUB, lease=SCRUB) as mine:
         step = _Scrub(place, mine)
@@ -91,7 +91,7 @@ class _Scrub:
         days = 1.0 if last is None or last[1].ended is None else max(1.0, (self.now - last[1].ended) / _DAY)
         share = total * days / self.place.settings.expire.scrub_days
         while batch := self._next(share):
-            found = [(part, copy, fault(self.stores[copy.tier], copy)) for part, copy in batch]
+            found = [(part, copy, self._fault(copy)) for part, copy in batch]
             bad = [(part, copy, why) for part, copy, why in found if why is not None]
             self.read += len(batch)
             self.size += sum(copy.size for _, copy in batch)
@@ -111,6 +111,9 @@ class _Scrub:
             chosen.append((part, copy))
             size += copy.size
         return chosen
+
+    def _fault(self, copy: CopyRow) -> str | None:
+        return fault(self.stores[copy.tier], copy, partial(still_there, self.place, copy.tier), THREADS)
 
     def _is_due(self, copy: CopyRow, ahead: timedelta = _DAY) -> bool:
         most = timedelta(days=self.place.settings.expire.scrub_days)
@@ -135,20 +138,6 @@ class _Scrub:
             oldest=round(max(ages, default=0.0), 1),
             rows=rows,
         )
-
-
-def fault(store: Store, copy: CopyRow) -> str | None:
-    """What is wrong with a copy, every byte of it read, and of the files beside it."""
-    try:
-        with Part.open(store, copy.path) as part:
-            if part.check_digest != copy.check:
-                return "another file lies at its name"
-            absent = part.check(deep=True, threads=THREADS).absent
-            return f"a file that belongs beside it is missing: {absent[0]}" if absent else None
-    except Missing:
-        return "missing"
-    except (FormatError, OutOfRange) as error:
-        return f"damaged: {error.what}"
 
 
 def burnt(bad: int, read: int, limits: Limits) -> None:
