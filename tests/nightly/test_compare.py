@@ -12,6 +12,7 @@ from sdfo.model import Tier
 from sdfo.nightly import compare as comparing
 from sdfo.nightly.compare import compare, tiers
 from sdfo.testing.archive import Archive, fill, new_archive
+from sdfo.testing.exams import make_exam
 
 
 @pytest.fixture
@@ -102,15 +103,15 @@ def test_a_night_meanwhile_is_no_difference(archive: Archive, monkeypatch: pytes
     assert found(archive) == []
 
 
-def test_files_beside_a_copy_of_another_codec(archive: Archive) -> None:
-    """Their names differ there: that copy's own index names them, so that they are neither unknown nor missing."""
-    for path in list(archive.near()):
-        (archive.folder / "nearline" / path).unlink()
-    settings = archive.settings()
-    near = settings.nearline.model_copy(update={"codec": "htj2k"})
-    for part, _ in archive.place().catalog.page_of_copies("nearline"):
-        archive.place().catalog.mark_copy(part.id, "nearline", "damaged", "gone")
-    assert archive.backup("b2", nearline=near).parts == 2
+def test_files_beside_a_copy_of_another_codec(tmp_path: Path) -> None:
+    """They have the same names there: neither unknown, nor passed over when one is gone."""
+    archive = new_archive(tmp_path)
+    make_exam(archive.san / "exam", slices=1, modality="CT", seed=5, size=800)
+    make_exam(archive.san / "exam", slices=1, modality="CT", seed=5, size=32, first=4)
+    assert archive.night(hdfs=archive.settings().hdfs.model_copy(update={"max_record_mib": 1})).good
+    archive.backup(nearline=archive.settings().nearline.model_copy(update={"codec": "htj2k"}))
+    ((part, copy),) = archive.place().catalog.page_of_copies("nearline")
+    assert copy.check != part.check
     assert found(archive) == []
     apart = next(path for path in archive.near() if path.endswith(".dcm"))
     (archive.folder / "nearline" / apart).unlink()

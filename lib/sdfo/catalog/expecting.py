@@ -29,7 +29,7 @@ class Expected:
 
 
 def expected(conn: Connection, tier: str) -> Iterator[Expected]:
-    """Ascending by path. Files beside a copy that another codec wrote are not known here: its own index names them.
+    """Ascending by path. Files beside a copy have the same names and bytes on every tier, whatever codec wrote it.
 
     Of tape the copies alone: what lies apart beside them is on the same volume.
     """
@@ -44,14 +44,6 @@ def expected_at(conn: Connection, tier: str, path: str) -> Expected | None:
     return next((each for query in queries for each in _streamed(conn, query)), None)
 
 
-def recoded(conn: Connection, tier: str) -> list[str]:
-    """Paths of copies that another codec wrote, of parts with files beside them."""
-    apart = select(_RECORD.part_id).where(_RECORD.path.is_not(None)).distinct()
-    query = select(_COPY.path).join_from(tables.copy, tables.part)
-    query = query.where(_COPY.tier == tier, _COPY.check != _PART.check, _PART.id.in_(apart))
-    return list(conn.execute(query.where(_COPY.state.not_in((RETIRED, DAMAGED))).order_by(_COPY.path)).scalars())
-
-
 def _copies(tier: str) -> Select[Any]:
     columns = (_COPY.path, _COPY.size, _PART.study, _COPY.state, _COPY.check)
     return select(*columns).join_from(tables.copy, tables.part).where(_COPY.tier == tier).order_by(_COPY.path)
@@ -60,7 +52,7 @@ def _copies(tier: str) -> Select[Any]:
 def _beside(tier: str) -> Select[Any]:
     columns = (_RECORD.path, _RECORD.length, _PART.study, _COPY.state, null())
     query = select(*columns).join_from(tables.instance, tables.part).join(tables.copy, _COPY.part_id == _PART.id)
-    here = (_COPY.tier == tier, _COPY.check == _PART.check, _RECORD.path.is_not(None))
+    here = (_COPY.tier == tier, _RECORD.path.is_not(None))
     return query.where(*here).order_by(_RECORD.path)
 
 

@@ -6,7 +6,6 @@ may publish meanwhile: what differs is looked at once more before it is told.
 
 from __future__ import annotations
 
-import heapq
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -96,9 +95,7 @@ class _Walk:
 
     def differences(self) -> Iterator[Difference]:
         with self.place.catalog.database.read() as conn:
-            beside = self._beside_recoded(expecting.recoded(conn, self.tier))
-            known = heapq.merge(expecting.expected(conn, self.tier), beside, key=lambda each: each.path)
-            for ours, there in _paired(known, self._listed()):
+            for ours, there in _paired(expecting.expected(conn, self.tier), self._listed()):
                 self._count(ours, there)
                 found = self._difference(ours, there)
                 if found is not None and self._once_more(found.path) is not None:
@@ -165,21 +162,6 @@ class _Walk:
             return There(path, self.store.stat(path).size)
         except Missing:
             return None
-
-    def _beside_recoded(self, paths: Iterable[str]) -> list[Expected]:
-        """Files that lie beside copies of another codec, as their own indexes name them; of one that cannot be read, none."""
-        found = list[Expected]()
-        for path in paths:
-            try:
-                with Part.open(self.store, path) as part:
-                    folder = PurePosixPath(path).parent
-                    found += [
-                        Expected(str(folder / apart.path), apart.length, part.study, "verified")
-                        for apart in part.aparts
-                    ]
-            except (FormatError, Missing):
-                continue  # told as missing, or by its check
-        return sorted(found, key=lambda each: each.path)
 
 
 def _store(place: Place, tier: Tier) -> Store:
