@@ -9,7 +9,7 @@ leases, because nobody is at work. Nothing is written to the store.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
@@ -30,9 +30,9 @@ from sdfo.catalog import (
     runs,
     san,
     tables,
-    volumes,
     waiting,
 )
+from sdfo.catalog import volumes as tapes
 from sdfo.catalog.catalog import Catalog
 from sdfo.catalog.copies import CopyRow, NewCopy
 from sdfo.catalog.engine import batched, clock, kind_of
@@ -42,6 +42,7 @@ from sdfo.catalog.journal import Line, as_name, moment
 from sdfo.catalog.publish import Origin
 from sdfo.catalog.quarantine import CLOSED, note_of
 from sdfo.catalog.runs import StepRow
+from sdfo.catalog.volumes import VolumeRow
 from sdfo.errors import CatalogError, FormatError, LeaseHeld, Missing, NotFound, SdfoError
 from sdfo.model import FileStamp, Form, Tier
 from sdfo.sdicom import Part
@@ -62,6 +63,7 @@ class RebuildReport:
     and without a file. `refused`: files that cannot be read, and why. A person looks at the last two.
 
     `nearline`: copies there. `waiting`: paths of those that are gone or not what they were, for which their parts wait again.
+    `volumes`: tape volumes that the journal did not know, found by their manifests.
     """
 
     parts: int
@@ -71,12 +73,20 @@ class RebuildReport:
     refused: tuple[str, ...]
     nearline: int = 0
     waiting: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
 
 
-def rebuild(catalog: Catalog, store: Store, nearline: Store | None = None, *, replace: bool = False) -> RebuildReport:
+Volumes = Iterable[tuple[VolumeRow, Sequence[NewCopy]]]
+"""Tape volumes and the copies on each, as their manifests tell of them."""
+
+
+def rebuild(
+    catalog: Catalog, store: Store, nearline: Store | None = None, volumes: Volumes = (), *, replace: bool = False
+) -> RebuildReport:
     """Fill the catalog from `store`, the one at `hdfs.root`. One that holds anything is refused, or emptied by `replace`.
 
-    `nearline`: the store of that tier; without it all copies there count as lost. Interrupted, it leaves a part of the catalog: begin again with `replace`.
+    `nearline`: the store of that tier; without it all copies there count as lost. `volumes`: those of which there is a
+    manifest; the journal knows most, and all of them where it is whole. Interrupted, it leaves a part of the catalog: begin again with `replace`.
     """
     catalog.upgrade()
     with catalog.database.write() as conn:
@@ -93,11 +103,26 @@ def rebuild(catalog: Catalog, store: Store, nearline: Store | None = None, *, re
         with catalog.database.write() as conn:
             for path in paths:
                 replay.unknown(conn, path)
+    adopted = tuple(row.name for row, new in volumes if _adopted(catalog, row, new))
     proven, waiting_again = _prove(catalog, nearline)
     with catalog.database.write() as conn:
         conn.execute(text("ANALYZE"))  # so many rows at once are no news to the planner for a while otherwise
     report = replay.report(planned.keys() - found.keys(), rest)
-    return replace_fields(report, nearline=proven, waiting=waiting_again)
+    return replace_fields(report, nearline=proven, waiting=waiting_again, volumes=adopted)
+
+
+def _adopted(catalog: Catalog, row: VolumeRow, new: Sequence[NewCopy]) -> bool:
+    """Enter a volume that the journal did not know. Of its parts those that are known, and have no copy on tape."""
+    with catalog.database.write() as conn:
+        if row.name in {each.name for each in tapes.volumes(conn, None)}:
+            return False
+        tapes.put(conn, row, clock(conn))
+        for each in new:
+            parts = [part for part in copies.parts(conn, each.study) if part.check == each.check]
+            states = [copy.state for part in parts for copy in copies.copies(conn, part.id) if copy.tier is Tier.TAPE]
+            if parts and states in ([], ["damaged"]):
+                copies.add(conn, each, clock(conn))
+    return True
 
 
 def replay(catalog: Catalog, store: Store, since: datetime) -> RebuildReport:
@@ -304,7 +329,7 @@ def _queue(conn: Connection, line: Line) -> None:
 
 
 def _volume(conn: Connection, line: Line) -> None:
-    volumes.put(conn, volumes.of(line), _at(line), line["why"])
+    tapes.put(conn, tapes.of(line), _at(line), line["why"])
 
 
 def _recall(conn: Connection, line: Line) -> None:

@@ -81,22 +81,31 @@ def rebuild(
     without_nearline: Annotated[
         bool, typer.Option("--without-nearline", help="The near-line store is lost: everything waits for a new copy.")
     ] = False,
+    without_tape: Annotated[
+        bool,
+        typer.Option(
+            "--without-tape", help="The tape staging area is lost: the journal tells of volumes, no manifest does."
+        ),
+    ] = False,
 ) -> Answer:
-    """Build the catalog again from the S-DICOM files and the state journal beside them.
+    """Build the catalog again from the S-DICOM files, the state journal beside them, and the manifests of tape volumes.
 
     Exit 1 if a file is missing or cannot be read: the report names it.
     """
     from sdfo.catalog.rebuild import rebuild as again
+    from sdfo.nightly.sealing import recorded
 
     place = given(ctx).place("rebuild")
     nearline = place.nearline if place.has_nearline and not without_nearline else None
-    done = again(place.catalog, place.store, nearline, replace=replace)
+    volumes = recorded(place) if place.has_tape and not without_tape else ()
+    done = again(place.catalog, place.store, nearline, volumes, replace=replace)
     text = [
         f"{done.parts} parts, {done.lines} lines of the journal; {len(done.unknown)} parts the journal did not know"
     ]
     text += [f"missing: {path}" for path in done.missing] + [f"refused: {what}" for what in done.refused]
     text += [f"near-line: {done.nearline} copies"] if done.nearline else []
     text += [f"near-line copy lost, to be backed up again: {path}" for path in done.waiting]
+    text += [f"volume that the journal did not know: {name}" for name in done.volumes]
     text.append("next: sdfo scan --run ID: it lists the SAN, which no file tells of")
     return Answer(done, text, 1 if done.missing or done.refused else 0)
 

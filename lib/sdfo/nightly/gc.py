@@ -62,6 +62,11 @@ def _alone(place: Place, keep_seconds: float) -> Iterator[tuple[Store, Stat]]:
                 yield place.nearline, stat
 
 
+def _is_half(path: str) -> bool:
+    """A file between the archive and the tape system that a kill left without its name."""
+    return path.endswith(".part") and "/" in path and not path.startswith("attempts/")
+
+
 def _is_file(store: Store, path: str) -> bool:
     try:
         return bool(store.stat(path))
@@ -76,5 +81,6 @@ def _all(place: Place) -> Iterator[tuple[Store, Stat]]:
         stores.append(place.nearline)
     with suppress(StoreError, Postponed):
         stores.append(place.tape)
+        yield from ((place.tape, stat) for stat in place.tape.list() if _is_half(stat.path))
     yield from ((store, stat) for store in stores for stat in store.list("attempts"))
     yield from ((place.store, stat) for stat in place.store.list("runs") if "/mrjob-" in stat.path)

@@ -36,10 +36,12 @@ def take_receipts(place: Place) -> Received:
     """Bring volumes to the state that their receipts tell of. A receipt stays where it is; what is wrong goes to failed/."""
     taken, refused = 0, 0
     known = {row.name: row for row in place.catalog.volumes()}
+    there = {stat.path for stat in place.tape.list(tape.READY)}
     for volume in list(exchange.receipts(place.tape)):
         row = known.get(volume)
         if row is not None and row.state in (VERIFIED, DAMAGED):
-            _retire(place.tape, row)
+            if tape.tar(tape.READY, volume) in there:
+                _retire(place.tape, row)
             continue
         why = "no volume of this archive" if row is None else _take(place, row)
         taken += why is None
@@ -109,8 +111,10 @@ def _arrived(store: Store) -> Iterable[str]:
 def _proven(place: Place, volume: str) -> bool:
     """Whether a volume came back since, and is to be read from now on."""
     store, at = place.tape, tape.tar(tape.IN, volume)
+    if _is_there(store, tape.proven(volume)) or not _is_there(store, at):
+        return False
     row = next((row for row in place.catalog.volumes() if row.name == volume), None)
-    if row is None or _is_there(store, tape.proven(volume)) or not _is_there(store, at):
+    if row is None:
         return False
     stat = store.stat(at)
     if stat.size < row.size and time.time() - stat.modified < ARRIVING_SECONDS:

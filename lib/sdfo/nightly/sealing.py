@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from sdfo import crashpoints
 from sdfo.catalog import NewCopy, VolumeRow, Waiting
-from sdfo.catalog.volumes import SEALED
+from sdfo.catalog.volumes import READY, SEALED
 from sdfo.errors import Exists, Full, Missing, SdicomError, StoreError, VolumeError
 from sdfo.model import Form, Tier
 from sdfo.nightly.place import Place
@@ -20,8 +20,8 @@ from sdfo.stores import Store
 from sdfo.tiers import tape
 from sdfo.tiers.tape import proving
 from sdfo.tiers.tape.contents import Entry, Label, Manifest
-from sdfo.tiers.tape.reading import own_manifest
-from sdfo.tiers.tape.volume import Planned, plan, write
+from sdfo.tiers.tape.reading import manifest_of, own_manifest, whereabouts
+from sdfo.tiers.tape.volume import Planned, plan, size_of, write
 from sdfo.transcoder import Recipe, transcode
 from sdfo.transcoder.copying import proven
 
@@ -146,6 +146,26 @@ def copies(manifest: Manifest) -> list[NewCopy]:
     ]
 
 
+def recorded(place: Place) -> Iterator[tuple[VolumeRow, list[NewCopy]]]:
+    """Every volume of which a manifest is kept, for a catalog that was lost. What its receipt says the next step reads."""
+    names = [stat.path for stat in place.tape.list(tape.MANIFESTS) if stat.path.endswith(".json")]
+    for name in (path.removeprefix(f"{tape.MANIFESTS}/").removesuffix(".json") for path in names):
+        at = whereabouts(place.tape, name)
+        if at is None and _is_there(place.tape, tape.digest(tape.SEALED, name)):
+            continue  # its tar never got its name
+        manifest = manifest_of(place.tape, name)
+        digest = place.tape.read_all(tape.digest(tape.MANIFESTS, name)).split()[0].decode()
+        created = datetime.fromisoformat(manifest.label.created)
+        state = SEALED if at == tape.tar(tape.SEALED, name) else READY
+        yield VolumeRow(name, state, size_of(manifest), digest, len(manifest.entries), created), copies(manifest)
+
+
+def _is_there(store: Store, path: str) -> bool:
+    with suppress(Missing):
+        return bool(store.stat(path))
+    return False
+
+
 def _written(store: Store, attempt: str, planned: Planned, parts: Sequence[Gathered]) -> str:
     sources = {entry.path: source for part in parts for entry, source in zip(part.entries, part.sources, strict=True)}
 
@@ -177,6 +197,7 @@ def _named(store: Store, attempt: str, planned: Planned, digest: str) -> None:
     volume = planned.manifest.label.volume
     with suppress(Exists):
         store.put(tape.digest(tape.SEALED, volume), f"{digest}  {volume}.tar\n".encode())
+        store.put(tape.digest(tape.MANIFESTS, volume), f"{digest}  {volume}.tar\n".encode())
         store.put(tape.manifest(volume), planned.manifest_bytes)
     crashpoints.passing("stage.beside")
     store.rename(attempt, tape.tar(tape.SEALED, volume))

@@ -151,7 +151,8 @@ class _Stage:
 
     def _discard(self, volume: str) -> None:
         store = self.place.tape
-        for path in (tape.tar(tape.SEALED, volume), tape.digest(tape.SEALED, volume), tape.manifest(volume)):
+        digests = (tape.digest(folder, volume) for folder in (tape.SEALED, tape.MANIFESTS))
+        for path in (tape.tar(tape.SEALED, volume), *digests, tape.manifest(volume)):
             with suppress(Missing):
                 store.delete(path)
 

@@ -18,8 +18,11 @@ from sdfo.nightly.backup import BackupReport, backup
 from sdfo.nightly.engines import open_engine
 from sdfo.nightly.night import night
 from sdfo.nightly.place import Place, init
+from sdfo.nightly.stage import StageReport, stage
 from sdfo.nightly.summary import NightReport
+from sdfo.stores.local import LocalStore
 from sdfo.testing.exams import make_exam
+from sdfo.tiers.tape.simulate import Library
 
 TOML = """
 site = "test"
@@ -70,6 +73,19 @@ class Archive:
         place = self.place(run, **flags)
         with closing(open_engine(engine, place.settings)) as opened:
             return backup(place, opened)
+
+    def stage(self, run: str = "t1", *, now: bool = True, **flags: Any) -> StageReport:
+        return stage(self.place(run, **flags), now=now)
+
+    def library(self, delay: float = 0.0, *, reads_back: bool = True) -> Library:
+        """A tape library at the staging area, its tapes in a folder of the archive's."""
+        return Library(self.place().tape, LocalStore(self.folder / "library"), delay, reads_back)
+
+    def on_tape(self, run: str = "t1") -> None:
+        """What waits is staged, written to tape and read back, and no longer in the staging area."""
+        self.stage(run)
+        self.library().once()
+        self.stage(f"{run}-receipts")
 
     def end_turn(self) -> None:
         """Give back the lease of a run whose report was not written: another run may begin."""

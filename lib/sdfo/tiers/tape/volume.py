@@ -51,7 +51,17 @@ def plan(label: Label, files: Sequence[Entry]) -> Planned:
     placed, at = _placed(at, files, label)
     told = contents.padded(contents.encode(label, placed), room)
     front = ((LABEL, contents.encode_label(label)), (MANIFEST, told), *texts)
-    return Planned(Manifest(label, tuple(placed)), front, -(-(at + 2 * _BLOCK) // _RECORD) * _RECORD)
+    return Planned(Manifest(label, tuple(placed)), front, _whole(at))
+
+
+def size_of(volume: Manifest) -> int:
+    """Bytes of the tar that has this manifest, which holds at least one file."""
+    return _whole(max(entry.offset + -(-entry.size // _BLOCK) * _BLOCK for entry in volume.entries))
+
+
+def _whole(at: int) -> int:
+    """Two blocks of zeros end a tar, and it is filled up to a record (IEEE 1003.1, pax)."""
+    return -(-(at + 2 * _BLOCK) // _RECORD) * _RECORD
 
 
 def _placed(at: int, files: Sequence[Entry], label: Label) -> tuple[list[Entry], int]:
