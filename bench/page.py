@@ -40,10 +40,6 @@ well whatever it finds, because a machine that others use is no judge (the load 
   three copies of each part and {catalog_images} instances in it, half of all UIDs random. p50 and p95 of {queries} queries a round, each about another exam.
 - **a night published**: `Catalog.publish` in batches of 50 exams with their SAN files and the journal on disk, {night_images} images an exam; into that catalog against
   into an empty one. With random UIDs (2.25) every exam lands on pages of the indexes that nobody has touched: no goal is set for these.
-
-On a real Hadoop (3.5.0), which the bench starts: NameNode and three DataNodes on this machine, two replicas, blocks of
-128 MiB. Both sides of a row share with it the cores, the disk and the page cache.
-
 - **region first**: `j2k-roi` with the region as the archive finds it, and with a circle of 20 mm, against `j2k`, each on one thread;
   {codec_images} images an exam, evenly spread; both by OpenJPEG. **cutting**: a codestream in memory becomes that of its first layer.
 - **an exam compressed**: an S-DICOM file read, its images encoded, each proven to come back to its SHA-256, every tenth read by
@@ -51,6 +47,10 @@ On a real Hadoop (3.5.0), which the bench starts: NameNode and three DataNodes o
   in memory, encode them, and decode, hash and judge them alike: they read, find and write nothing.
 - **near-line**: the S-DICOM file with `j2k-roi` codestreams, against the files each by zstd at level 3. **preview**: bytes of the
   first layer, in which the region is exact, of all images that have layers.
+
+On a real Hadoop (3.5.0), which the bench starts: NameNode and three DataNodes on this machine, two replicas, blocks of
+128 MiB. Both sides of a row share with it the cores, the disk and the page cache.
+
 - **NameNode objects**: files, folders and blocks that the NameNode has more (FSNamesystemState) after a night over exams of
   equal size in a new archive, divided by their number: parts, journal, manifests and report of the run are in, and what only
   a first night makes. Against the folder, files and blocks of one exam with an HDFS file for each image.
