@@ -69,7 +69,7 @@ def catalog_backup(place: Place) -> CatalogBackupReport:
         mine.check()
         path = f"{FOLDER}/{at:%Y%m%dT%H%M%S}-{made.sha256[:16]}.zip"
         _named(place.store, made.attempt, path, made.sha256)
-        near = place.mounted_nearline() if place.has_nearline else None
+        near = place.nearline if place.has_nearline else None
         if near is not None:
             attempt = anew(near.write_retry_seconds, lambda: _copied(place, path, near, made.sha256))
             mine.check()
