@@ -318,6 +318,25 @@ def test_a_volume_that_is_given_up_is_made_again(waiting: Archive) -> None:
     assert set(states(waiting).values()) == {"staged"}
 
 
+def test_what_was_freed_from_hdfs_is_staged_from_near_line(waiting: Archive) -> None:
+    """A tape is lost when near-line, with a codec of its own, has the only other copy: the part on the new one is the old part."""
+    near = {"nearline": {"root": "nearline", "codec": "htj2k", "workers": 0, "start": "00:00", "end": "00:00"}}
+    waiting.backup("b1", **near)
+    waiting.on_tape()
+    catalog = waiting.place().catalog
+    (lost,) = catalog.volumes()
+    for part, copy in catalog.page_of_copies(Tier.HDFS):
+        catalog.mark_copy(part.id, "hdfs", "retired")
+        (waiting.folder / "hdfs" / copy.path).unlink()
+    assert waiting.sdfo("tape", "lost", lost.name).returncode == 0
+    done = waiting.stage("t5")
+    assert (done.parts, done.failed) == (3, 0)
+    (row,) = catalog.volumes(("ready",))
+    assert row.sha256 != lost.sha256
+    assert all(copy.check == part.check for part, copy in catalog.page_of_copies(Tier.TAPE))
+    assert not list(waiting.place().tape.list("attempts"))
+
+
 def test_an_unmounted_staging_area_is_not_an_empty_one(waiting: Archive) -> None:
     """Nothing is written there; `sdfo init` does not take it for a new one; `status` tells."""
     (waiting.folder / "tape").rename(waiting.folder / "away")
