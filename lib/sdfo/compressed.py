@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from sdfo.errors import FormatError, NotFound, OutOfRange, SdicomError, StoreError
+from sdfo.errors import FormatError, NotFound, OnTape, OutOfRange, SdicomError, StoreError
 from sdfo.model import Location
 from sdfo.reader import Reader, record_of
 from sdfo.sdicom import Part, Record
@@ -87,6 +87,8 @@ class Compressed:
             try:
                 part = self._opened(location)
                 record = record_of(part, location)
+            except OnTape:
+                continue
             except (StoreError, FormatError) as error:
                 self._reader.fault(location, error)
                 continue

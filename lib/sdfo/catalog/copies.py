@@ -131,7 +131,7 @@ def mark(conn: Connection, part_id: int, tier: str, state: str, now: datetime, w
         waiting.put(conn, part_id, now, why, tier)
     elif tier in waiting.WORKS and state == "verified":
         waiting.done(conn, part_id, now, tier)
-    elif tier == Tier.HDFS and (before, state) == ("damaged", "verified"):
+    if tier != Tier.TAPE and (before, state) == ("damaged", "verified"):
         waiting.mended(conn, part_id, now)
     return {
         "what": "copy",

@@ -155,10 +155,11 @@ def modalities(conn: Connection, part_ids: Iterable[int]) -> dict[int, str]:
 
 
 def _with_source(work: str) -> Any:
-    """Parts that wait, with the copy that theirs is to be made from."""
-    here = and_(_COPY.part_id == _PART.id, _COPY.tier == str(Tier.HDFS), _COPY.state != "retired")
+    """Parts that wait, with the copy that theirs is to be made from; what was freed from HDFS goes to tape from near-line."""
+    here = and_(_COPY.part_id == _PART.id, _COPY.tier == str(Tier.HDFS))
+    there = here if work == TAPE else and_(here, _COPY.state != "retired")
     waits = and_(_QUEUE.part_id == _PART.id, _QUEUE.work == work)
-    return tables.queue.join(tables.part, waits).join(tables.copy, here)
+    return tables.queue.join(tables.part, waits).join(tables.copy, there)
 
 
 def _about(work: str) -> ColumnElement[bool]:
