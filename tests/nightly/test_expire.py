@@ -17,12 +17,14 @@ from sdfo.nightly import manifest
 from sdfo.nightly.clock import Clock
 from sdfo.nightly.expire import YOUNG, Logged, expire
 from sdfo.nightly.reopening import reopen
+from sdfo.nightly.stage import stage
 from sdfo.stores.local import LocalStore
 from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.testing.exams import make_exam
 from sdfo.testing.expiring import FREE, SPOILT, all_may_go, end_grace, files_of, freed, sql, studies
 from sdfo.tiers.aside import Aside, AsideFile
 from sdfo.tiers.san import San
+from sdfo.tiers.tape.simulate import Library
 
 
 @pytest.fixture(scope="module")
@@ -333,6 +335,17 @@ def test_a_rebuilt_catalog_knows_what_went(ripe: Archive) -> None:
         (each.run, each.file.name, each.since) for each in before
     ]
     assert ripe.night("r2").good
+
+
+def test_with_the_default_settings_a_receipt_from_tape_is_asked_for(ripe: Archive) -> None:
+    """A staged volume is none; with its receipt the gate opens, read back or not."""
+    defaults = {"expire": {}}
+    assert freed(ripe, **defaults).stopped == {"copies wanted": 4, "a copy off-line or off-site": 4}
+    stage(ripe.place("t1"), now=True)
+    assert freed(ripe, "e2", **defaults).stopped == {"copies wanted": 4, "a copy off-line or off-site": 4}
+    Library(ripe.place().tape, LocalStore(ripe.folder / "shelf"), reads_back=False).once()
+    stage(ripe.place("t2"))
+    assert freed(ripe, "e3", **defaults).files == 4
 
 
 def test_nothing_is_read_of_a_san_without_its_id(ripe: Archive) -> None:
