@@ -105,6 +105,21 @@ def test_a_line_that_closes_meanwhile_keeps_what_is_aside(ripe: Archive, line: s
     assert files_of(aside(ripe)) == before
 
 
+def test_exam_folders_may_lie_deeper(archive: Archive) -> None:
+    """Two levels below the root: the exam folder goes when it is empty, the one above it stays; what a kill left is known by it."""
+    deep = {"san": {"root": "san", "settle_minutes": 0, "exam_depth": 2}}
+    fill(archive.san / "ward", range(2), 16)
+    assert archive.night(**deep).good
+    all_may_go(archive)
+    before = files_of(archive.san)
+    with Aside(archive.place(**deep).san, archive.place().san_id) as left:
+        left.take("e0", b"ward/exam00/S001-I00001.dcm")
+    found = freed(archive, **deep)
+    assert (found.files, found.emptied, found.grace, found.back) == (3, 2, 4, 0)
+    assert list((archive.san / "ward").iterdir()) == []
+    assert files_of(aside(archive)) | files_of(aside(archive, "e0")) == before
+
+
 def test_a_dry_run_changes_nothing(ripe: Archive) -> None:
     """It says what would go, takes no lease, and leaves neither a row nor a file."""
     before, rows = files_of(ripe.san), ripe.place().catalog.steps("e1")
