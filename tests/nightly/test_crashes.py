@@ -41,7 +41,9 @@ def _whole(archive: Archive, expected: dict[str, str]) -> None:
     assert catalog.known_paths("hdfs") == set(expected)
 
 
-@pytest.mark.parametrize("point", [name for name in NAMES if not name.startswith(("backup.", "restore.", "put."))])
+@pytest.mark.parametrize(
+    "point", [name for name in NAMES if not name.startswith(("backup.", "stage.", "restore.", "put."))]
+)
 def test_a_night_killed_at_a_crash_point_is_made_good_by_the_next(archive, uninterrupted, point):
     """In-process engine: SIGKILL at the point, then the same run again, as a scheduler's retry does."""
     _fill(archive)
