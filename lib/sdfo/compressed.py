@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from sdfo.errors import FormatError, NotFound, OutOfRange, SdicomError, StoreError
+from sdfo.errors import FormatError, NotFound, OnTape, OutOfRange, SdicomError, StoreError
 from sdfo.model import Location
 from sdfo.reader import Reader
 from sdfo.sdicom import Part, Record, escape_name
@@ -86,6 +86,8 @@ class Compressed:
             try:
                 part = self._opened(location)
                 record = part.by_name(escape_name(location.name))
+            except OnTape:
+                continue
             except (StoreError, FormatError, NotFound) as error:
                 self._reader.fault(location, error)
                 continue

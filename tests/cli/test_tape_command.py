@@ -35,6 +35,8 @@ def test_from_a_night_to_tape_and_back(archived, tmp_path: Path) -> None:
     assert sorted(path.read_bytes() for path in (tmp_path / "out").rglob("*.dcm")) == files
     assert [row["state"] for row in site.json("recalls")["recalls"]] == ["done"]
     assert site.json("restore", "--lost")["restored"] == 3
+    assert site.json("tape", "lost", volume["name"])["parts"] == 3
+    assert site.json("stage", "--run", "t4", "--now")["parts"] == 3
 
 
 def test_words_that_name_nothing(archived) -> None:

@@ -161,6 +161,14 @@ def test_the_backup_runs_in_its_hours_and_after_each_night() -> None:
     assert "skip_on_exit_code=75" in text
 
 
+def test_staging_runs_all_day_and_after_each_night() -> None:
+    """Receipts and recalls come at any hour; where the staging area is full, 75, the next run is due in a moment."""
+    text = (DAGS / "stage_tape.py").read_text(encoding="utf-8")
+    assert f'"*/15 * * * *", timezone="{conf.Night().timezone}"' in text
+    assert strings_of_calls(DAGS / "stage_tape.py", "Asset") == strings_of_calls(DAGS / "nightly_archive.py", "Asset")
+    assert "skip_on_exit_code=75" in text
+
+
 def environment(**variables: str) -> dict[str, str]:
     """What common.env() gives in a process with just these variables, working in another folder."""
     code = "import json, common; print(json.dumps([common.env(), common.sdfo('x'), common.default_args()['spark_binary']]))"

@@ -30,7 +30,12 @@ def test_no_dag_fails_to_import(airflow) -> None:
     """Airflow reads every file of dags/ without an error, and only ours."""
     assert airflow("dags", "reserialize").returncode == 0
     assert airflow.json("dags", "list-import-errors") == []
-    assert [dag["dag_id"] for dag in airflow.json("dags", "list")] == ["backfill", "backup_nearline", "nightly_archive"]
+    assert [dag["dag_id"] for dag in airflow.json("dags", "list")] == [
+        "backfill",
+        "backup_nearline",
+        "nightly_archive",
+        "stage_tape",
+    ]
 
 
 def test_a_damaged_file_is_no_failure(night) -> None:

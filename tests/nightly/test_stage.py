@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tarfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from sdfo.catalog import Availability, Query, tables
+from sdfo.catalog import Availability, Query, VolumeRow, tables
 from sdfo.errors import Fenced, Full, LeaseHeld, Postponed, WrongStore
 from sdfo.model import Tier
 from sdfo.nightly import sealing
@@ -100,9 +101,9 @@ def test_nothing_counts_before_a_receipt(waiting: Archive) -> None:
 def test_an_empty_queue_ends_well(waiting: Archive) -> None:
     """As often as it is asked."""
     waiting.on_tape()
-    done = waiting.sdfo("stage", "--run", "t9")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["volumes"] == 0
+    for run in ("t8", "t9"):
+        done = waiting.stage(run)
+        assert (done.idle, done.stopped, waiting.place().catalog.steps(run)["stage"].state) == (True, "", "done")
 
 
 def test_few_and_young_parts_wait_for_others(waiting: Archive) -> None:
@@ -308,14 +309,36 @@ def test_a_receipt_of_an_unknown_volume_is_refused(waiting: Archive) -> None:
     assert waiting.stage("t2").refused == 0
 
 
+def give_up(archive: Archive, row: VolumeRow) -> None:
+    archive.place().catalog.keep_volume(replace(row, state="damaged"), "it was given up")
+
+
 def test_a_volume_that_is_given_up_is_made_again(waiting: Archive) -> None:
-    """`sdfo tape lost`: its parts wait for another one."""
+    """As `sdfo tape lost` does: its parts wait for another one."""
     waiting.on_tape()
     (row,) = waiting.place().catalog.volumes()
-    done = waiting.sdfo("tape", "lost", row.name)
-    assert (done.returncode, json.loads(done.stdout)["parts"]) == (0, 3)
+    give_up(waiting, row)
     assert waiting.stage("t5").parts == 3
     assert set(states(waiting).values()) == {"staged"}
+
+
+def test_what_was_freed_from_hdfs_is_staged_from_near_line(waiting: Archive) -> None:
+    """A tape is lost when near-line, with a codec of its own, has the only other copy: the part on the new one is the old part."""
+    near = {"nearline": {"root": "nearline", "codec": "htj2k", "workers": 0, "start": "00:00", "end": "00:00"}}
+    waiting.backup("b1", **near)
+    waiting.on_tape()
+    catalog = waiting.place().catalog
+    (lost,) = catalog.volumes()
+    for part, copy in catalog.page_of_copies(Tier.HDFS):
+        catalog.mark_copy(part.id, "hdfs", "retired")
+        (waiting.folder / "hdfs" / copy.path).unlink()
+    give_up(waiting, lost)
+    done = waiting.stage("t5")
+    assert (done.parts, done.failed) == (3, 0)
+    (row,) = catalog.volumes(("ready",))
+    assert row.sha256 != lost.sha256
+    assert all(copy.check == part.check for part, copy in catalog.page_of_copies(Tier.TAPE))
+    assert not list(waiting.place().tape.list("attempts"))
 
 
 def test_an_unmounted_staging_area_is_not_an_empty_one(waiting: Archive) -> None:

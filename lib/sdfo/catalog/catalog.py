@@ -7,7 +7,7 @@ know: without it those calls are refused, for what they would keep could not be 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sdfo.catalog import (
@@ -238,10 +238,7 @@ class Catalog(Removal):
             return copies.copies(conn, part_id)
 
     def mark_copy(self, part_id: int, tier: str, state: str, why: str | None = None) -> None:
-        """`state`: written, verified, damaged or retired; `NotFound` if the part has no copy on this tier.
-
-        A copy on near-line or tape that is damaged, for the reason `why`, is queued to be made again.
-        """
+        """`state`: written, verified, damaged or retired; one on near-line or tape that is damaged is queued to be made again."""
         with self._recording() as (conn, lines):
             lines.append(copies.mark(conn, part_id, tier, state, clock(conn), why))
 
@@ -338,9 +335,7 @@ class Catalog(Removal):
     def end_recall(self, number: int, state: str, pin_hours: float = 0, reason: str | None = None) -> None:
         """`done` or `failed`. One that ended before stays as it is."""
         with self._recording() as (conn, lines):
-            now = clock(conn)
-            pinned = now + timedelta(hours=pin_hours) if state == recalls.DONE else None
-            line = recalls.end(conn, number, state, now, pinned, reason)
+            line = recalls.end(conn, number, state, clock(conn), pin_hours, reason)
             lines += [line] if line else []
 
     def recall(self, number: int) -> RecallRow:

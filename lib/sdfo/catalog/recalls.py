@@ -51,13 +51,12 @@ def ask(conn: Connection, uid: str, volumes: Sequence[str], size: int, now: date
     return row, put(conn, row, now)
 
 
-def end(
-    conn: Connection, number: int, state: str, now: datetime, pinned: datetime | None, reason: str | None
-) -> Line | None:
-    """Nothing happens to one that ended before."""
+def end(conn: Connection, number: int, state: str, now: datetime, pin_hours: float, reason: str | None) -> Line | None:
+    """Nothing happens to one that ended before. What is done stays for `pin_hours`."""
     row = recall(conn, number)
     if row.state != WAITING:
         return None
+    pinned = now + timedelta(hours=pin_hours) if state == DONE else None
     return put(conn, replace(row, state=state, ended=now, pinned=pinned, reason=reason), now)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
 
 from sdfo.catalog import quarantine, tables
 from sdfo.catalog.engine import upsert
@@ -136,8 +136,9 @@ def modalities(conn: Connection, part_ids: Iterable[int]) -> dict[int, str]:
 
 
 def _with_source() -> Any:
-    """Parts that wait, with the copy that theirs is to be made from."""
-    here = and_(_COPY.part_id == _PART.id, _COPY.tier == str(Tier.HDFS), _COPY.state != "retired")
+    """Parts that wait, with the copy that theirs is to be made from; what was freed from HDFS goes to tape from near-line."""
+    there = or_(_COPY.state != "retired", _QUEUE.work == TAPE)
+    here = and_(_COPY.part_id == _PART.id, _COPY.tier == str(Tier.HDFS), there)
     return tables.queue.join(tables.part, _QUEUE.part_id == _PART.id).join(tables.copy, here)
 
 

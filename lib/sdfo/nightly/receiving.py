@@ -140,7 +140,8 @@ def _salvaged(place: Place, row: VolumeRow, at: str) -> bool:
             place.catalog.mark_copy(part.id, Tier.TAPE, "damaged", f"on volume {row.name}: {why}")
     if len(bad) < len(manifest.parts):
         return True
-    place.tape.rename(at, f"{tape.FAILED}/{row.name}.{int(time.time())}.tar")
+    with suppress(Missing):  # another process came to the same
+        place.tape.rename(at, f"{tape.FAILED}/{row.name}.{int(time.time())}.tar")
     place.catalog.keep_volume(replace(row, state=DAMAGED), "it came back damaged")
     return False
 

@@ -22,7 +22,8 @@ from sdfo.tiers.tape import proving
 from sdfo.tiers.tape.contents import Entry, Label, Manifest
 from sdfo.tiers.tape.reading import manifest_of, own_manifest, whereabouts
 from sdfo.tiers.tape.volume import Planned, plan, size_of, write
-from sdfo.transcoder import Recipe, transcode
+from sdfo.transcoder import Recipe, Transcoded, transcode
+from sdfo.transcoder import restore as transcode_back
 from sdfo.transcoder.copying import proven
 
 ORIGINAL = "original"
@@ -45,40 +46,50 @@ class NotWhole(VolumeError):
         self.faults = faults
 
 
-def gather(place: Place, row: Waiting) -> Gathered:
+def gather(place: Place, row: Waiting, nearline: str | None = None) -> Gathered:
     """Read a part and the files beside it: proven against their own digests, and hashed.
 
-    With another codec than `original` it is written with that first, as an attempt in the staging area.
+    With another codec than `original` it is written with that first, as an attempt in the staging area; so it is out of its
+    copy at the path `nearline`, if that is given.
     """
+    if nearline is not None:
+        with Part.open(place.nearline, nearline) as part:
+            return _of_attempt(place, row, transcode_back(part, place.tape, _attempts(place), row.check))
     with Part.open(place.store, row.path) as part:
         if part.check_digest != row.check:
             raise SdicomError("another file lies at its name", path=row.path)
         if place.settings.tape.codec != ORIGINAL:
-            return _transcoded(place, row, part)
-        part.check()
-        form = next((each.form for each in part.records if each.form is Form.CODESTREAM), Form.FILE)
-        digest = _hashed(proven(part))
-        folder = row.path.rpartition("/")[0]
-        own = Entry(row.path, part.size, digest, 0, row.study, part.check_digest, row.check, form)
-        beside = {each.path: each for each in part.aparts}.values()
-        apart = [Entry(f"{folder}/{each.path}", each.length, each.sha256, 0, row.study) for each in beside]
+            settings = place.settings
+            recipe = Recipe(settings.tape.codec, Form.FILE, settings.nearline.judged, settings.region)
+            return _of_attempt(place, row, transcode(part, place.tape, _attempts(place), recipe))
+        return _as_it_is(place, row, part)
+
+
+def _as_it_is(place: Place, row: Waiting, part: Part) -> Gathered:
+    part.check()
+    form = next((each.form for each in part.records if each.form is Form.CODESTREAM), Form.FILE)
+    digest, folder = _hashed(proven(part)), row.path.rpartition("/")[0]
+    own = Entry(row.path, part.size, digest, 0, row.study, part.check_digest, row.check, form)
+    beside = {each.path: each for each in part.aparts}.values()
+    apart = [Entry(f"{folder}/{each.path}", each.length, each.sha256, 0, row.study) for each in beside]
     for each in apart:
         _compared(place.store, each)
     entries = (own, *apart)
     return Gathered(row, entries, tuple((place.store, entry.path) for entry in entries))
 
 
-def _transcoded(place: Place, row: Waiting, part: Part) -> Gathered:
-    settings, target = place.settings, place.tape
-    recipe = Recipe(settings.tape.codec, Form.FILE, settings.nearline.judged, settings.region)
-    done = transcode(part, target, f"{tape.ATTEMPTS}/{place.run}", recipe)
+def _of_attempt(place: Place, row: Waiting, done: Transcoded) -> Gathered:
     places = [(done.path, done.attempt), *((new, old) for old, new in done.apart)]
     entries = list[Entry]()
     for path, attempt in places:
-        size, digest = target.stat(attempt).size, proving.digest_of(target, attempt)
+        size, digest = place.tape.stat(attempt).size, proving.digest_of(place.tape, attempt)
         named = (done.check, row.check, done.form) if path == done.path else (None, None, Form.FILE)
         entries.append(Entry(path, size, digest, 0, row.study, *named))
-    return Gathered(row, tuple(entries), tuple((target, attempt) for _, attempt in places))
+    return Gathered(row, tuple(entries), tuple((place.tape, attempt) for _, attempt in places))
+
+
+def _attempts(place: Place) -> str:
+    return f"{tape.ATTEMPTS}/{place.run}"
 
 
 def _compared(store: Store, entry: Entry) -> None:

@@ -18,7 +18,7 @@ from sdfo.catalog import QuarantineNote, VolumeRow, Waiting
 from sdfo.catalog.volumes import SEALED
 from sdfo.catalog.waiting import STAGE
 from sdfo.conf import GIB
-from sdfo.errors import Exists, FormatError, Missing, OutOfRange, Postponed, VolumeError
+from sdfo.errors import Exists, FormatError, Missing, OutOfRange, Postponed, VolumeError, WrongStore
 from sdfo.model import Tier
 from sdfo.nightly.backup import MOST_TRIES
 from sdfo.nightly.batches import cut
@@ -35,6 +35,7 @@ from sdfo.tiers.tape.reading import own_manifest
 from sdfo.tiers.tape.room import Room, room
 
 _PAGE = 1000
+_SHOWN = {Tier.HDFS: "HDFS", Tier.NEARLINE: "near-line"}
 NEXT = f"{tape.OPEN}/next.json"
 """The list of what waits for the next volume."""
 
@@ -77,7 +78,7 @@ def stage(place: Place, progress: Progress = silent, *, now: bool = False) -> St
     _ = place.tape
     place.catalog.start_run(place.run, "local")
     with turn(place, STAGE, lease=STAGE) as mine:
-        mine.report = found = _Stage(place, mine, now).work(progress)
+        mine.report = found = _Stage(place, mine, now, progress).work()
         if found.stopped and found.idle:
             raise Postponed(
                 found.stopped, next_command="sdfo tape ls; and again when the tape system has taken volumes"
@@ -87,22 +88,20 @@ def stage(place: Place, progress: Progress = silent, *, now: bool = False) -> St
 
 
 class _Stage:
-    def __init__(self, place: Place, mine: Turn, now: bool) -> None:
-        self.place, self.mine, self.now = place, mine, now
+    def __init__(self, place: Place, mine: Turn, now: bool, progress: Progress) -> None:
+        self.place, self.mine, self.now, self.progress = place, mine, now, progress
         self.settings = place.settings.tape
         self.tried: set[int] = set()
         self.sealed: list[VolumeRow] = []
         self.parts = self.bytes = self.failed = self.set_aside = self.removed = 0
         self.stopped = ""
 
-    def work(self, progress: Progress) -> StageReport:
+    def work(self) -> StageReport:
         received, attended = take_receipts(self.place), attend(self.place)
         self._take_up()
         self._clear()
-        total = self.place.catalog.queue(Tier.TAPE).parts
         while not self.stopped and (rows := self._next()):
             self._volume(rows)
-            progress(self.parts + self.failed, max(total, self.parts + self.failed), "parts staged")
         self._list()
         return self._report(received, attended)
 
@@ -205,22 +204,21 @@ class _Stage:
         self.tried |= {row.part_id for row in rows}
         if self._is_full(sum(row.size for row in rows)):
             return
-        parts = [part for row in rows if (part := self._gathered(row)) is not None]
+        parts = list[Gathered]()
+        for number, row in enumerate(rows, 1):
+            part = self._gathered(row)
+            parts += [] if part is None else [part]
+            self.progress(number, len(rows), "parts read for a volume")
         while parts:
             try:
-                row, new = seal(self.place, parts, self.mine.check)
-            except NotWhole as error:
-                parts = self._without(parts, error.faults)
-                continue
+                volume, new = seal(self.place, parts, self.mine.check)
             except VolumeError as error:
-                if error.path is None or not any(error.path == entry.path for part in parts for entry in part.entries):
-                    raise
-                parts = self._without(parts, {error.path: error.what})
+                parts = self._without(parts, _blamed(error, parts))
                 continue
-            self.place.catalog.add_volume(self.mine.lease, row, new)
+            self.place.catalog.add_volume(self.mine.lease, volume, new)
             crashpoints.passing("stage.committed")
-            offer(self.place, row)
-            self._count(row, parts)
+            offer(self.place, volume)
+            self._count(volume, parts)
             self._forget(parts)
             return
 
@@ -243,22 +241,34 @@ class _Stage:
         return bool(self.stopped)
 
     def _gathered(self, row: Waiting) -> Gathered | None:
+        near = self._instead_of_hdfs(row)
+        tier, store = (Tier.HDFS, self.place.store) if near is None else (Tier.NEARLINE, None)
         try:
-            return gather(self.place, row)
-        except Missing as error:
-            self.place.store.stat(SITE)  # else it is the store that is not there
-            self._fail(row, f"its copy on HDFS: {error.what}", source=True)
-        except (FormatError, OutOfRange) as error:
-            self._fail(row, f"its copy on HDFS: {error.what}", source=True)
+            return gather(self.place, row, near)
+        except (WrongStore, Postponed):  # of near-line, for those alone that HDFS has no more
+            if near is None:
+                raise
+        except (FormatError, Missing, OutOfRange) as error:
+            if store is not None:
+                store.stat(SITE)  # else it is the store that is not there
+            self._fail(row, f"its copy on {_SHOWN[tier]}: {error.what}", tier)
         return None
 
-    def _fail(self, row: Waiting, reason: str, *, source: bool = False) -> None:
+    def _instead_of_hdfs(self, row: Waiting) -> str | None:
+        """The path of the near-line copy, of a part that was freed from HDFS."""
+        copies = {copy.tier: copy for copy in self.place.catalog.copies(row.part_id)}
+        near = copies.get(Tier.NEARLINE)
+        return near.path if near is not None and copies[Tier.HDFS].state == "retired" else None
+
+    def _fail(self, row: Waiting, reason: str, source: Tier | None = None) -> None:
+        """Note it; set the part aside if it failed before, or if the copy on `source` is not whole, which is marked so."""
         self.failed += 1
         catalog = self.place.catalog
         tries = catalog.note_failed_backup(self.mine.lease, row.part_id, reason, Tier.TAPE)
-        if source:
-            catalog.mark_copy(row.part_id, Tier.HDFS, "damaged")
-        if source or tries >= MOST_TRIES:
+        states = {copy.tier: copy.state for copy in catalog.copies(row.part_id)}
+        if source is not None and states[source] != "retired":
+            catalog.mark_copy(row.part_id, source, "damaged", reason)
+        if source is not None or tries >= MOST_TRIES:
             note = QuarantineNote(f"not staged for tape: {row.path}: {reason}", b"", row.ordinal, STAGE)
             catalog.open_quarantine(self.place.run, note, study=row.study, folder_id=None)
             self.set_aside += 1
@@ -302,3 +312,12 @@ class _Stage:
             share=room(self.place.tape, self.settings).share,
             stopped=self.stopped,
         )
+
+
+def _blamed(error: VolumeError, parts: Sequence[Gathered]) -> dict[str, str]:
+    """The files that are to blame for a volume that was not made, and why. The error itself if none is."""
+    if isinstance(error, NotWhole):
+        return error.faults
+    if error.path is None or not any(error.path == entry.path for part in parts for entry in part.entries):
+        raise error
+    return {error.path: error.what}
