@@ -9,7 +9,7 @@ import pytest
 
 from sdfo.stores.hdfs import HdfsStore
 
-pytestmark = pytest.mark.hadoop
+pytestmark = [pytest.mark.hadoop, pytest.mark.long]
 
 
 def _soon(asked: Callable[[], str | None], expected: str | None) -> bool:
