@@ -119,3 +119,19 @@ def test_config_says_where_each_value_is_from(site):
     assert all(row["meaning"] for row in rows.values())
     assert "hunter2" not in str(said)
     assert "san.exam_depth" in site.run("config").stdout
+
+
+def test_config_shows_the_policy_of_each_modality(site):
+    """Each that a setting names, and all others: codec, lossy objects, days on each tier, copies wanted."""
+    toml = site.folder / "conf" / "site.toml"
+    toml.write_text(
+        toml.read_text()
+        + '[expire.modalities.MG]\nsan_days = 365\ncopies = ["hdfs", "tape"]\n[lossy]\nmodalities = ["CT"]\n'
+    )
+    rows = {row["modality"]: row for row in site.json("config")["policies"]}
+    assert set(rows) == {"MG", "CT", "any other"}
+    assert (rows["MG"]["on the SAN"], rows["MG"]["copies before any goes"]) == ("365 days", "hdfs, tape")
+    assert (rows["CT"]["lossy objects"], rows["any other"]["lossy objects"]) == ("at most 8:1", "none")
+    assert (rows["any other"]["on the SAN"], rows["any other"]["on HDFS"]) == ("90 days", "for ever")
+    assert rows["any other"]["near-line codec"] == "original"
+    assert "copies before any goes" in site.run("config").stdout

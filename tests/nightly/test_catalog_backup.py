@@ -60,7 +60,7 @@ def test_old_ones_are_thinned(archive: Archive) -> None:
     )
     store = archive.place().store
     store.put("state/catalog/note.txt", b"mine")
-    old = [f"state/catalog/2020010{day}T000000-{'0' * 16}.zip" for day in (1, 2, 3)]
+    old = [f"state/catalog/2020010{day}T000000.000000-{'0' * 16}.zip" for day in (1, 2, 3)]
     for path in old:
         store.put(path, b"")
     from sdfo.nightly.place import Place
@@ -117,7 +117,7 @@ def test_the_newest_of_all_tiers_is_chosen(archive: Archive) -> None:
     assert chosen(archive.place())[0::2] == ("nearline", max(first, second))
     assert chosen(archive.place(), min(first, second))[0] == "hdfs"
     with pytest.raises(NotFound):
-        chosen(archive.place(), "state/catalog/20200101T000000-0000000000000000.zip")
+        chosen(archive.place(), "state/catalog/20200101T000000.000000-0000000000000000.zip")
     file = archive.folder / "hdfs" / min(first, second)
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(CatalogError, match="damaged"):

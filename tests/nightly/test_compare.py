@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import pytest
 from sdfo.model import Tier
 from sdfo.nightly import compare as comparing
 from sdfo.nightly.compare import compare, tiers
+from sdfo.nightly.stage import stage
 from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.testing.exams import make_exam
+from sdfo.tiers.tape import contents
 
 
 @pytest.fixture
@@ -119,14 +122,21 @@ def test_files_beside_a_copy_of_another_codec(tmp_path: Path) -> None:
 
 
 def test_tape_is_compared_by_its_manifests(archive: Archive) -> None:
-    """A volume's manifest that the catalog has no copies for is unknown to it, part by part."""
-    path = a_part(archive)
-    size = archive.place().store.stat(path).size
-    manifest = archive.folder / "tape" / "manifests" / "V1.json"
-    manifest.parent.mkdir(parents=True, exist_ok=True)
-    files = [{"path": path, "size": size, "check": "ab" * 32}, {"path": "exams/x.dcm", "size": 1, "check": None}]
-    manifest.write_text(json.dumps({"files": files}))
-    assert found(archive) == [("tape", "unknown", f"V1/{path}")]
+    """The parts of every volume there ever was; a manifest that is gone is all of its parts, one too many is unknown."""
+    assert stage(archive.place("t1"), now=True).volumes == 1
+    report = compare(archive.place(), tiers(archive.place()))
+    assert (report.equal, report.tiers[2].files, report.tiers[2].expected) == (True, 2, 2)
+    (manifest,) = (archive.folder / "tape" / "manifests").glob("*.json")
+    known = contents.decode(manifest.read_bytes(), manifest.name)
+    more = manifest.with_name("V-other.json")
+    entry = replace(known.parts[0], size=1)
+    more.write_bytes(contents.encode(replace(known.label, volume="V-other"), [entry]))
+    assert found(archive) == [("tape", "unknown", f"V-other/{entry.path}")]
+    more.unlink()
+    manifest.write_bytes(contents.encode(known.label, [replace(each, size=1) for each in known.entries]))
+    assert {row[:2] for row in found(archive)} == {("tape", "another size")}
+    manifest.unlink()
+    assert [row[:2] for row in found(archive)] == [("tape", "missing")] * 2
 
 
 def test_the_command_ends_with_1_when_they_differ(archive: Archive) -> None:

@@ -9,9 +9,12 @@ import pytest
 
 from sdfo.errors import WrongStore
 from sdfo.nightly.drill import DrillReport, drill
+from sdfo.nightly.stage import stage
+from sdfo.stores.local import LocalStore
 from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.testing.exams import make_exam
 from sdfo.testing.expiring import sql
+from sdfo.tiers.tape.simulate import Library
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +95,52 @@ def test_other_digests_than_those_received_make_it_red(backed_up: Archive) -> No
     sql(backed_up, "UPDATE instance SET sha256 = :other WHERE part_id = 1 AND number = 0", other=b"\0" * 32)
     done = drilled(backed_up)
     assert (done.green, done.failed, done.rows[0].why) == (False, 1, "what came back is not what was received")
+
+
+@pytest.fixture
+def on_tape(backed_up: Archive) -> Archive:
+    """Its parts lie on one volume, which nobody has read back, and no longer in the staging area."""
+    place = backed_up.place("t1")
+    stage(place, now=True)
+    assert library(backed_up).once().written == 1
+    assert stage(backed_up.place("t2")).receipts == 1
+    for path in (backed_up.folder / "tape").rglob("*.tar"):
+        path.unlink()
+    return backed_up
+
+
+def library(archive: Archive) -> Library:
+    return Library(archive.place().tape, LocalStore(archive.folder / "shelf"), reads_back=False)
+
+
+def tapes(archive: Archive) -> list[str]:
+    return [copy.state for _, copy in archive.place().catalog.page_of_copies("tape")]
+
+
+def test_a_tape_is_asked_for_and_read(on_tape: Archive) -> None:
+    """Red until its volume comes; then what is on it is restored, and its copies have been read at last."""
+    assert tapes(on_tape) == ["written"] * 3
+    first = drilled(on_tape)
+    assert (first.green, first.nearline, first.tape, bool(first.asked)) == (False, 3, 0, True)
+    assert library(on_tape).once().served == 1
+    second = drilled(on_tape, "d2")
+    assert (second.green, second.nearline, second.tape, second.files) == (True, 3, 3, 10)
+    assert tapes(on_tape) == ["verified"] * 3
+
+
+def test_a_tape_that_rots_makes_it_red(on_tape: Archive) -> None:
+    """The copy is marked and its part waits for another volume."""
+    (tar,) = (on_tape.folder / "shelf").glob("*.tar")
+    data = bytearray(tar.read_bytes())
+    at = data.rindex(b"SEQ\x06") + 300  # in the header of the last part
+    data[at] ^= 1
+    tar.write_bytes(data)
+    drilled(on_tape)
+    library(on_tape).once()
+    done = drilled(on_tape, "d2")
+    assert (done.green, done.tape, done.failed) == (False, 2, 1)
+    assert sorted(tapes(on_tape)) == ["damaged", "verified", "verified"]
+    assert on_tape.place().catalog.queue("tape").parts >= 1
 
 
 def test_nothing_to_restore_is_not_green(archive: Archive) -> None:

@@ -17,12 +17,14 @@ from sdfo.nightly import manifest
 from sdfo.nightly.clock import Clock
 from sdfo.nightly.expire import YOUNG, Logged, expire
 from sdfo.nightly.reopening import reopen
+from sdfo.nightly.stage import stage
 from sdfo.stores.local import LocalStore
 from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.testing.exams import make_exam
 from sdfo.testing.expiring import FREE, SPOILT, all_may_go, end_grace, files_of, freed, sql, studies
 from sdfo.tiers.aside import Aside, AsideFile
 from sdfo.tiers.san import San
+from sdfo.tiers.tape.simulate import Library
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +91,11 @@ def test_with_one_line_false_nothing_goes(ripe: Archive, line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [line if line == "no hold" else pytest.param(line, marks=pytest.mark.long) for line in [*SPOILT][1:-1]]
+    "line",
+    [
+        line if line in ("no hold", "last drill green") else pytest.param(line, marks=pytest.mark.long)
+        for line in [*SPOILT][1:-1]
+    ],
 )
 def test_a_line_that_closes_meanwhile_keeps_what_is_aside(ripe: Archive, line: str) -> None:
     """The gate is asked again before a file is removed for good; but it grows no younger."""
@@ -101,6 +107,21 @@ def test_a_line_that_closes_meanwhile_keeps_what_is_aside(ripe: Archive, line: s
     found = freed(ripe, "e2", **flags)
     assert (found.removed, found.grace) == (0, 4)
     assert files_of(aside(ripe)) == before
+
+
+def test_exam_folders_may_lie_deeper(archive: Archive) -> None:
+    """Two levels below the root: the exam folder goes when it is empty, the one above it stays; what a kill left is known by it."""
+    deep = {"san": {"root": "san", "settle_minutes": 0, "exam_depth": 2}}
+    fill(archive.san / "ward", range(2), 16)
+    assert archive.night(**deep).good
+    all_may_go(archive)
+    before = files_of(archive.san)
+    with Aside(archive.place(**deep).san, archive.place().san_id) as left:
+        left.take("e0", b"ward/exam00/S001-I00001.dcm")
+    found = freed(archive, **deep)
+    assert (found.files, found.emptied, found.grace, found.back) == (3, 2, 4, 0)
+    assert list((archive.san / "ward").iterdir()) == []
+    assert files_of(aside(archive)) | files_of(aside(archive, "e0")) == before
 
 
 def test_a_dry_run_changes_nothing(ripe: Archive) -> None:
@@ -333,6 +354,17 @@ def test_a_rebuilt_catalog_knows_what_went(ripe: Archive) -> None:
         (each.run, each.file.name, each.since) for each in before
     ]
     assert ripe.night("r2").good
+
+
+def test_with_the_default_settings_a_receipt_from_tape_is_asked_for(ripe: Archive) -> None:
+    """A staged volume is none; with its receipt the gate opens, read back or not."""
+    defaults = {"expire": {}}
+    assert freed(ripe, **defaults).stopped == {"copies wanted": 4, "a copy off-line or off-site": 4}
+    stage(ripe.place("t1"), now=True)
+    assert freed(ripe, "e2", **defaults).stopped == {"copies wanted": 4, "a copy off-line or off-site": 4}
+    Library(ripe.place().tape, LocalStore(ripe.folder / "shelf"), reads_back=False).once()
+    stage(ripe.place("t2"))
+    assert freed(ripe, "e3", **defaults).files == 4
 
 
 def test_nothing_is_read_of_a_san_without_its_id(ripe: Archive) -> None:

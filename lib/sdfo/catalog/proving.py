@@ -47,6 +47,11 @@ def sample(conn: Connection, tier: Tier, most: int, random: Random) -> list[tupl
     return list(found.values())
 
 
+def at(conn: Connection, tier: Tier, path: str) -> tuple[PartRow, CopyRow] | None:
+    row = conn.execute(_with_parts().where(_COPY.tier == str(tier), _COPY.path == path)).one_or_none()
+    return None if row is None else copies.of_part(row)
+
+
 def originals(conn: Connection, part_id: int) -> list[str]:
     return sorted(conn.execute(select(_RECORD.sha256).where(_RECORD.part_id == part_id)).scalars())
 

@@ -10,10 +10,11 @@ leases, because nobody is at work. Nothing is written to the store.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Connection, delete, select, text
 from sqlalchemy.exc import IntegrityError
@@ -24,6 +25,7 @@ from sdfo.catalog import (
     holds,
     journal,
     marks,
+    proving,
     publish,
     quarantine,
     recalls,
@@ -79,24 +81,34 @@ class RebuildReport:
 Mounted = Callable[[], Store]
 """Gives the near-line store; raises where it is not there, or not there any more: what is missing then is not lost."""
 
+Elsewhere = Callable[[str, str], AbstractContextManager[Part]]
+"""Of a study and a check: the part as it was published, made again out of a copy on a slower tier. `SdfoError` if none is."""
+
 Volumes = Iterable[tuple[VolumeRow, Sequence[NewCopy]]]
 """Tape volumes and the copies on each, as their manifests tell of them."""
 
 
 def rebuild(
-    catalog: Catalog, store: Store, nearline: Mounted | None = None, volumes: Volumes = (), *, replace: bool = False
+    catalog: Catalog,
+    store: Store,
+    nearline: Mounted | None = None,
+    volumes: Volumes = (),
+    *,
+    elsewhere: Elsewhere | None = None,
+    replace: bool = False,
 ) -> RebuildReport:
     """Fill the catalog from `store`, the one at `hdfs.root`. One that holds anything is refused, or emptied by `replace`.
 
     `nearline`: the store of that tier; without it all copies there count as lost. `volumes`: those of which there is a
-    manifest; the journal knows most, and all of them where it is whole. Interrupted, it leaves a part of the catalog: begin again with `replace`.
+    manifest; the journal knows most, and all of them where it is whole. `elsewhere`: asked for parts that the journal knows and
+    `store` has not, for they went from there or are lost. Interrupted, it leaves a part of the catalog: begin again with `replace`.
     """
     catalog.upgrade()
     with catalog.database.write() as conn:
         empty(conn, replace)
     found = {stat.path: stat for stat in store.list(PARTS) if stat.path.endswith(".sdicom")}
     planned = _planned(store)
-    replay = _Replay(store, found.keys(), planned)
+    replay = _Replay(store, found.keys(), planned, elsewhere)
     for batch in batched(enumerate(journal.read(store)), _BATCH):
         with catalog.database.write() as conn:
             for number, (_, line) in batch:
@@ -106,12 +118,22 @@ def rebuild(
         with catalog.database.write() as conn:
             for path in paths:
                 replay.unknown(conn, path)
+    _lost(catalog, replay.done - found.keys())
     adopted = tuple(row.name for row, new in volumes if _adopted(catalog, row, new))
     proven, waiting_again = _prove(catalog, nearline)
     with catalog.database.write() as conn:
         conn.execute(text("ANALYZE"))  # so many rows at once are no news to the planner for a while otherwise
-    report = replay.report(planned.keys() - found.keys(), rest)
+    report = replay.report(planned.keys() - found.keys() - replay.done, rest)
     return replace_fields(report, nearline=proven, waiting=waiting_again, volumes=adopted)
+
+
+def _lost(catalog: Catalog, paths: Iterable[str]) -> None:
+    """These copies on HDFS are not there: those that did not go on purpose are to be made again."""
+    for path in sorted(paths):
+        with catalog.database.write() as conn:
+            found = proving.at(conn, Tier.HDFS, path)
+            if found is not None and found[1].state != "retired":
+                copies.mark(conn, found[0].id, Tier.HDFS, "damaged", clock(conn), "missing")
 
 
 def _adopted(catalog: Catalog, row: VolumeRow, new: Sequence[NewCopy]) -> bool:
@@ -185,8 +207,14 @@ def _fault(nearline: Mounted | None, copy: CopyRow) -> str | None:
 class _Replay:
     """Lines and files into rows. `planned`: by path, the line that published the part, and its ordinal."""
 
-    def __init__(self, store: Store, found: Collection[str], planned: Mapping[str, _Planned]) -> None:
-        self._store, self._found, self._planned = store, found, planned
+    def __init__(
+        self,
+        store: Store,
+        found: Collection[str],
+        planned: Mapping[str, _Planned],
+        elsewhere: Elsewhere | None = None,
+    ) -> None:
+        self._store, self._found, self._planned, self._elsewhere = store, found, planned, elsewhere
         self.done: set[str] = set()
         self.refused: dict[str, str] = {}
         self._lines = 0
@@ -201,22 +229,31 @@ class _Replay:
     def _part(self, conn: Connection, number: int, line: Line) -> None:
         """The part is published by its own line; any other only says more about its SAN files."""
         path, plan = line["path"], self._planned.get(line["path"])
-        if plan is None or path not in self._found or (number != plan.line and path not in self.done):
+        if plan is None or (number != plan.line and path not in self.done):
             return
-        entry = self._entry(path, line["tier"], line["codec"])
+        if path in self._found:
+            entry = self._entry(lambda: Part.open(self._store, path), path, line["tier"], line["codec"])
+        elif self._elsewhere is not None:
+            entry = self._entry(
+                partial(self._elsewhere, line["study"], line["check"]), path, line["tier"], line["codec"]
+            )
+        else:
+            return
         if entry is not None:
             own = {each.name: each.sha256 for each in entry.instances}
             entry = replace_fields(entry, files=_marks(conn, line, own))
             self._publish(conn, line["run"], entry, Origin(_at(line), plan.ordinal))
 
     def unknown(self, conn: Connection, path: str) -> None:
-        entry = self._entry(path, Tier.HDFS, "original")
+        entry = self._entry(lambda: Part.open(self._store, path), path, Tier.HDFS, "original")
         if entry is not None:
             self._publish(conn, RUN, entry, Origin(clock(conn), verified=False))
 
-    def _entry(self, path: str, tier: str, codec: str) -> PartEntry | None:
+    def _entry(
+        self, opened: Callable[[], AbstractContextManager[Part]], path: str, tier: str, codec: str
+    ) -> PartEntry | None:
         try:
-            with Part.open(self._store, path) as part:
+            with opened() as part:
                 return entry_of(part, path, part.size, tier, codec)
         except SdfoError as error:
             self.refused[path] = str(error)

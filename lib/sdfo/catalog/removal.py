@@ -130,6 +130,11 @@ class Removal(Transactions):
         with self.database.read() as conn:
             return proving.sample(conn, tier, most, random)
 
+    def copy_at(self, tier: Tier, path: str) -> tuple[PartRow, CopyRow] | None:
+        """The copy that lies, or lay, at this path."""
+        with self.database.read() as conn:
+            return proving.at(conn, tier, path)
+
     def originals(self, part_id: int) -> list[str]:
         """SHA-256 of each file that a part holds, as it was received; ascending."""
         with self.database.read() as conn:

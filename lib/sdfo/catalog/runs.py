@@ -91,7 +91,18 @@ def steps(conn: Connection, run: str) -> dict[str, StepRow]:
     return {row.step: StepRow(row.step, row.state, row.started, row.ended, json.loads(row.report)) for row in rows}
 
 
-BESIDE = ("backup", "restore", "derive", "stage", "catalog-backup", "expire", "scrub", "drill")
+BESIDE = (
+    "backup",
+    "restore",
+    "derive",
+    "stage",
+    "catalog-backup",
+    "expire",
+    "expire-hdfs",
+    "expire-nearline",
+    "scrub",
+    "drill",
+)
 """Steps that are not of a night. A run that did no other is none."""
 
 

@@ -93,12 +93,14 @@ def rebuild(
     Exit 1 if a file is missing or cannot be read: the report names it.
     """
     from sdfo.catalog.rebuild import rebuild as again
+    from sdfo.nightly.elsewhere import elsewhere
     from sdfo.nightly.sealing import recorded
 
     place = given(ctx).place("rebuild")
     nearline = place.mounted_nearline if place.has_nearline and not without_nearline else None
     volumes = recorded(place) if place.has_tape and not without_tape else ()
-    done = again(place.catalog, place.store, nearline, volumes, replace=replace)
+    lost = None if nearline is None else elsewhere(place, nearline)
+    done = again(place.catalog, place.store, nearline, volumes, elsewhere=lost, replace=replace)
     text = [
         f"{done.parts} parts, {done.lines} lines of the journal; {len(done.unknown)} parts the journal did not know"
     ]

@@ -40,7 +40,9 @@ def expire(
     ] = False,
 ) -> Answer:
     """Remove copies that are old and proven safe elsewhere: every line of the gate true, or they stay."""
+    from sdfo.model import Tier
     from sdfo.nightly.expire import expire as step
+    from sdfo.nightly.retire import retire
 
     if reopen:
         return _reopened(given(ctx).place("reopen"))
@@ -49,7 +51,10 @@ def expire(
     place = given(ctx).place(run)
     dry_run = dry_run or (scheduled and not place.settings.expire.unattended)
     with showing("expire") as progress:
-        found = step(place, progress, dry_run=dry_run)
+        if tier == "san":
+            found = step(place, progress, dry_run=dry_run)
+        else:
+            found = retire(place, Tier(tier), progress, dry_run=dry_run)
     return Answer({"step": "expire", "run": place.run} | asdict(found), _text(found))
 
 
@@ -76,7 +81,7 @@ def _text(found: ExpireReport) -> list[Any]:
 
 
 def _reopened(place: Place) -> Answer:
-    from sdfo.nightly.expire import OURS
+    from sdfo.nightly.clock import OURS
     from sdfo.nightly.reopening import reopen
 
     found = reopen(place, OURS)

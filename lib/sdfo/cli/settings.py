@@ -26,7 +26,38 @@ def config(ctx: typer.Context) -> Answer:
         written = tomllib.load(file)
     rows = [_row(path, field, settings, written) for path, field in _fields(type(settings).model_fields)]
     table = Table(("setting", "value", "from", "meaning"), [tuple(row.values()) for row in rows])
-    return Answer({"file": words.conf.absolute(), "settings": rows}, [f"{words.conf.absolute()}", "", table])
+    policies = [*_policies(settings)]
+    shown = Table(tuple(policies[0]), [tuple(row.values()) for row in policies])
+    data = {"file": words.conf.absolute(), "settings": rows, "policies": policies}
+    return Answer(data, [f"{words.conf.absolute()}", "", table, "", "what these say of each modality:", "", shown])
+
+
+def _policies(settings: Any) -> Iterator[dict[str, str]]:
+    """What becomes of exams by modality: of each that any setting names, and of all others."""
+    lossy, expire = settings.lossy, settings.expire
+    named = {*settings.nearline.codecs, *settings.region.methods, *lossy.modalities, *expire.modalities}
+    for modality in (*sorted(named), ""):
+        yield _policy(settings, modality, lossy.ceilings.get(modality) if modality in lossy.modalities else None)
+
+
+def _policy(settings: Any, modality: str, ceiling: float | None) -> dict[str, str]:
+    from sdfo.model import Tier
+    from sdfo.nightly import gate
+
+    own = (modality,) if modality else ()
+    terms = {tier: gate.terms(settings.expire, tier, own) for tier in (Tier.SAN, Tier.HDFS, Tier.NEARLINE)}
+    days = {tier: "for ever" if each.days is None else f"{each.days:g} days" for tier, each in terms.items()}
+    copies = [tier for tier in Tier if tier in terms[Tier.SAN].copies]
+    return {
+        "modality": modality or "any other",
+        "HDFS codec": "original",
+        "near-line codec": settings.nearline.codecs.get(modality, settings.nearline.codec),
+        "lossy objects": "none" if ceiling is None else f"at most {ceiling:g}:1",
+        "on the SAN": days[Tier.SAN],
+        "on HDFS": days[Tier.HDFS],
+        "on near-line": days[Tier.NEARLINE],
+        "copies before any goes": ", ".join(copies),
+    }
 
 
 def _fields(fields: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -1,6 +1,6 @@
 """The catalog's own backup: one private file on HDFS and on near-line, named by its moment and its content.
 
-    state/catalog/<yyyymmdd>T<hhmmss>-<first 16 hex of its SHA-256>.zip
+    state/catalog/<yyyymmdd>T<hhmmss>.<microseconds>-<first 16 hex of its SHA-256>.zip
 
 It is written from one moment of the catalog, read back, and every row of it compared with the catalog at that very moment,
 before it gets its name. Tape takes it from the same folder.
@@ -29,7 +29,7 @@ from sdfo.stores.anew import anew
 STEP = "catalog-backup"
 """The step's name in the catalog, and its lease: a backup's age is that of the last one that is done."""
 FOLDER = "state/catalog"
-_NAME = re.compile(rf"{FOLDER}/\d{{8}}T\d{{6}}-[0-9a-f]{{16}}\.zip")
+_NAME = re.compile(rf"{FOLDER}/\d{{8}}T\d{{6}}\.\d{{6}}-[0-9a-f]{{16}}\.zip")
 _BUFFER = 1024 * 1024
 
 
@@ -67,7 +67,7 @@ def catalog_backup(place: Place) -> CatalogBackupReport:
                 Dump(source).compare(conn)
         _require(place.store, made.attempt, made.sha256)
         mine.check()
-        path = f"{FOLDER}/{at:%Y%m%dT%H%M%S}-{made.sha256[:16]}.zip"
+        path = f"{FOLDER}/{at:%Y%m%dT%H%M%S.%f}-{made.sha256[:16]}.zip"
         _named(place.store, made.attempt, path, made.sha256)
         near = place.nearline if place.has_nearline else None
         if near is not None:

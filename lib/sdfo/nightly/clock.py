@@ -60,6 +60,9 @@ class Clock:
                 place.store.delete(probe)
 
 
+OURS = Clock()
+
+
 def doubt(place: Place, clock: Clock) -> str | None:
     """Why the time is not to be believed; None if it is, and then this is what the next run compares with."""
     this, marks = clock.tick(), place.catalog.gate_marks()

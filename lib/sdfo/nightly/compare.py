@@ -6,7 +6,6 @@ may publish meanwhile: what differs is looked at once more before it is told.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,9 +18,10 @@ from sdfo.model import Tier
 from sdfo.nightly.engines import Progress, silent
 from sdfo.nightly.place import Place
 from sdfo.sdicom import Part
-from sdfo.stores import Store, open_store
+from sdfo.stores import Store
+from sdfo.tiers.tape import MANIFESTS, contents
 
-EXAMS, MANIFESTS = "exams", "manifests"
+EXAMS = "exams"
 MISSING, UNKNOWN, SIZE, CHECK = "missing", "unknown", "another size", "another check"
 
 
@@ -166,7 +166,7 @@ class _Walk:
 
 def _store(place: Place, tier: Tier) -> Store:
     if tier is Tier.TAPE:
-        return open_store(place.settings.tape.root, place.settings.hdfs)
+        return place.tape
     return place.store if tier is Tier.HDFS else place.nearline
 
 
@@ -175,15 +175,14 @@ def on_tape(store: Store, volume: str | None = None) -> Iterator[There]:
     for stat in store.list(MANIFESTS):
         name = PurePosixPath(stat.path).stem
         if stat.path.endswith(".json") and volume in (None, name):
-            files = json.loads(store.read_all(stat.path))["files"]
-            parts = [There(f"{name}/{each['path']}", each["size"], each["check"]) for each in files if each["check"]]
+            entries = contents.decode(store.read_all(stat.path), stat.path).parts
+            parts = [There(f"{name}/{entry.path}", entry.size, entry.check) for entry in entries]
             yield from sorted(parts, key=lambda each: each.path)
 
 
 def tiers(place: Place) -> list[Tier]:
     """Those that this archive has."""
-    found = [Tier.HDFS] + [Tier.NEARLINE] * place.has_nearline
-    return found + [Tier.TAPE] * (next(_store(place, Tier.TAPE).list(MANIFESTS), None) is not None)
+    return [Tier.HDFS] + [Tier.NEARLINE] * place.has_nearline + [Tier.TAPE] * place.has_tape
 
 
 def _paired(known: Iterable[Expected], there: Iterable[There]) -> Iterator[tuple[Expected | None, There | None]]:

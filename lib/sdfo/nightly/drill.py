@@ -14,7 +14,7 @@ from random import SystemRandom
 from sdfo import crashpoints
 from sdfo.catalog import CopyRow, PartRow
 from sdfo.catalog.recalls import DONE, WAITING
-from sdfo.catalog.volumes import VERIFIED, WRITTEN
+from sdfo.catalog.volumes import DAMAGED, VERIFIED, WRITTEN
 from sdfo.errors import FormatError, Missing, OutOfRange
 from sdfo.model import Tier
 from sdfo.nightly.asking import DRILL
@@ -90,7 +90,11 @@ class _Drill:
             if row.state != DONE:
                 self.asked = volume
                 return
-        on = [each for each in self.place.catalog.on_volume(volume) if each[1].state in (WRITTEN, VERIFIED)]
+        found = self.place.catalog.on_volume(volume)
+        self.bad += [
+            (*each, "found to be damaged when its volume came back") for each in found if each[1].state == DAMAGED
+        ]
+        on = [each for each in found if each[1].state in (WRITTEN, VERIFIED)]
         self._tier(Tier.TAPE, TapeStore(self.place.tape).volume(volume), _LOT.sample(on, min(self.most, len(on))))
 
     def _tier(self, tier: Tier, store: Store, sample: list[tuple[PartRow, CopyRow]]) -> None:
@@ -145,9 +149,8 @@ def restored(store: Store, path: str, part: PartRow, scratch: LocalStore) -> tup
     """
     with Part.open(store, path) as source:
         done = transcode_back(source, scratch, "restored", part.check)
-    for old, new in done.apart:
+    for old, new in (*done.apart, (done.attempt, done.path)):
         scratch.rename(old, new)
-    scratch.rename(done.attempt, done.path)
     with Part.open(scratch, done.path) as again:
         absent = again.check(deep=True).absent
         if absent:

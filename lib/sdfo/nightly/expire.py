@@ -20,7 +20,7 @@ from sdfo.errors import Changed, SanError, WrongSan
 from sdfo.model import Tier
 from sdfo.nightly import gate
 from sdfo.nightly.asking import Asked, Asking, Candidate, tonight
-from sdfo.nightly.clock import Clock
+from sdfo.nightly.clock import OURS, Clock
 from sdfo.nightly.engines import Progress, silent
 from sdfo.nightly.gate import Night
 from sdfo.nightly.place import Place
@@ -28,7 +28,6 @@ from sdfo.nightly.turn import Turn, turn
 from sdfo.tiers.aside import Aside, AsideFile
 
 EXPIRE = "expire"
-OURS = Clock()
 BATCH = 50
 """Exam folders whose files the catalog is told of at once."""
 UNCHANGED = "unchanged since archived"

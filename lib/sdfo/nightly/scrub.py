@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from sdfo import crashpoints
@@ -16,6 +16,7 @@ from sdfo.catalog import CopyRow, PartRow
 from sdfo.conf import Limits
 from sdfo.errors import Fuse, LeaseHeld
 from sdfo.model import Tier
+from sdfo.nightly.clock import OURS, Clock
 from sdfo.nightly.engines import Progress, silent
 from sdfo.nightly.place import Place
 from sdfo.nightly.restore import fault, restore, still_there
@@ -61,11 +62,11 @@ class ScrubReport:
     rows: tuple[Damage, ...] = ()
 
 
-def scrub(place: Place, progress: Progress = silent) -> ScrubReport:
+def scrub(place: Place, progress: Progress = silent, clock: Clock = OURS) -> ScrubReport:
     """Read tonight's share. `WrongStore` if near-line is not mounted, or not any more; `Fuse`, and nothing is marked, if a store lacks too much."""
     place.catalog.start_run(place.run, "local")
     with turn(place, SCRUB, lease=SCRUB) as mine:
-        step = _Scrub(place, mine)
+        step = _Scrub(place, mine, clock.now())
         step.work(progress)
         rows = tuple(mended(place, step.bad))
         found = step.report(rows)
@@ -76,12 +77,12 @@ def scrub(place: Place, progress: Progress = silent) -> ScrubReport:
 
 
 class _Scrub:
-    def __init__(self, place: Place, mine: Turn) -> None:
+    def __init__(self, place: Place, mine: Turn, now: datetime) -> None:
         self.place, self.mine = place, mine
         self.stores: dict[Tier, Store] = {Tier.HDFS: place.store}
         if place.has_nearline:
             self.stores[Tier.NEARLINE] = place.nearline
-        self.now = datetime.now(UTC)
+        self.now = now
         self.read = self.size = 0
         self.bad: list[tuple[PartRow, CopyRow, str]] = []
 

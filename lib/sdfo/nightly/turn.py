@@ -24,7 +24,19 @@ from sdfo.reader import SITE
 
 ARCHIVE = "archive"
 """The lease of the night's steps; backup, stage and restore have their own, and may be at work beside them."""
-LAST_STEPS = (REPORT, "backup", "restore", "derive", "stage", "catalog-backup", "expire", "scrub", "drill")
+LAST_STEPS = (
+    REPORT,
+    "backup",
+    "restore",
+    "derive",
+    "stage",
+    "catalog-backup",
+    "expire",
+    "expire-hdfs",
+    "expire-nearline",
+    "scrub",
+    "drill",
+)
 """Steps after which a run does no other: their lease is given back when they fail."""
 RENEW_SECONDS, TTL_SECONDS = 30, 300
 POSTPONED = "postponed"

@@ -150,7 +150,7 @@ class Aside:
         try:
             with told("a file cannot be moved"):
                 source = open_folder(os.dup(self._root), *old[:-1])
-                target = open_folder(os.dup(self._root), *new[:-1], make=True)
+                target = self._folder(new[:-1])
                 _require_file(source, old[-1])
                 try:
                     rename_noreplace(old[-1], new[-1], (source, target))
@@ -166,6 +166,13 @@ class Aside:
                     os.close(fd)
         self._touched |= {old[:-1], new[:-1]}
         return True
+
+    def _folder(self, parts: tuple[bytes, ...]) -> int:
+        """Made, durably, if it is not there yet."""
+        try:
+            return open_folder(os.dup(self._root), *parts)
+        except FileNotFoundError:
+            return open_folder(os.dup(self._root), *parts, make=True)
 
     def _prune(self, parts: tuple[bytes, ...], keep: int) -> None:
         """Remove a folder and those above it as far as they are empty, but for the topmost `keep`."""

@@ -1,0 +1,171 @@
+"""Copies go from HDFS and near-line only when the settings say so, and never the last ones that were read again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sdfo.catalog.holds import HoldKind
+from sdfo.catalog.rebuild import rebuild
+from sdfo.client import Archive as Client
+from sdfo.model import Form, Tier
+from sdfo.nightly.elsewhere import elsewhere
+from sdfo.nightly.expire import ExpireReport
+from sdfo.nightly.restore import restore
+from sdfo.nightly.retire import retire
+from sdfo.testing.archive import Archive, fill, new_archive
+from sdfo.testing.expiring import age, all_may_go, files_of, freed, moment, sql, studies
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    """Two exams, 400 days old, gone from the SAN, with copies on HDFS, near-line and a tape that was read back."""
+    archive = new_archive(tmp_path_factory.mktemp("retire"))
+    fill(archive.san, range(2), 16)
+    (archive.folder / "before").mkdir()
+    shutil.copytree(archive.san, archive.folder / "before", dirs_exist_ok=True)
+    assert archive.night().good
+    all_may_go(archive)
+    assert freed(archive).files == 4
+    age(archive, 400)
+    for _, copy in archive.place().catalog.page_of_copies("nearline"):
+        values = {"part": copy.part_id, "path": f"V1/{copy.path}", "size": copy.size, "check": copy.check}
+        sql(
+            archive,
+            "INSERT INTO copy VALUES (:part, 'tape', :path, :size, :check, 'original', :form, 'verified', :at)",
+            form=str(Form.FILE),
+            at=moment(3),
+            **values,
+        )
+    archive.place().catalog.close()
+    return archive
+
+
+@pytest.fixture
+def old(template: Archive, tmp_path: Path) -> Archive:
+    shutil.copytree(template.folder, tmp_path / "archive", symlinks=True)
+    return Archive(tmp_path / "archive")
+
+
+YEAR: dict[str, Any] = {"hdfs_days": 365, "nearline_days": 390, "copies": ["hdfs", "nearline", "tape"]}
+
+
+def retired(
+    archive: Archive, tier: Tier = Tier.HDFS, run: str = "x1", *, dry_run: bool = False, **own: Any
+) -> ExpireReport:
+    return retire(archive.place(run, expire=YEAR | own), tier, dry_run=dry_run)
+
+
+def images(archive: Archive) -> set[str]:
+    client = Client(archive.settings())
+    return {hashlib.sha256(data).hexdigest() for study in studies(archive) for _, data in client.exam(study)}
+
+
+def end_grace(archive: Archive) -> None:
+    sql(archive, "UPDATE outcome SET ended = :at, started = :at WHERE step LIKE 'expire-%'", at=moment(8))
+
+
+def test_by_default_nothing_goes(old: Archive) -> None:
+    """For ever is the default, on both."""
+    for tier in (Tier.HDFS, Tier.NEARLINE):
+        assert retired(old, tier, hdfs_days=None, nearline_days=None).files == 0
+    assert len(old.parts()) == len(old.near()) == 2
+
+
+def test_hdfs_is_freed_in_two_steps(old: Archive) -> None:
+    """Aside, then for good; every image is read from near-line."""
+    assert retired(old, dry_run=True).files == 2
+    assert len(old.parts()) == 2
+    found = retired(old)
+    assert (found.files, found.grace, found.removed, found.stopped) == (2, 2, 0, {})
+    assert old.parts() == {}
+    assert images(old) == set(files_of(old.folder / "before").values())
+    end_grace(old)
+    assert retired(old, run="x2").removed == 2
+    assert not list(old.place().store.list("expired"))
+    assert images(old) == set(files_of(old.folder / "before").values())
+
+
+def test_the_last_copies_that_were_read_again_stay(old: Archive) -> None:
+    """Once HDFS is free, near-line stays; and without a tape that was read back, HDFS does."""
+    retired(old)
+    assert retired(old, Tier.NEARLINE, "x2").files == 0
+    assert len(old.near()) == 2
+
+
+def test_a_receipt_alone_frees_no_hdfs(old: Archive) -> None:
+    """Nobody has read that tape."""
+    sql(old, "UPDATE copy SET state = 'written', verified_at = NULL WHERE tier = 'tape'")
+    assert retired(old).alone == {"second copy re-read": 2}
+    assert len(old.parts()) == 2
+
+
+def test_near_line_is_freed_before_hdfs(old: Archive) -> None:
+    """Where the settings say so: HDFS and tape stay."""
+    assert retired(old, Tier.NEARLINE).files == 2
+    assert (len(old.parts()), old.near()) == (2, {})
+    assert retired(old, Tier.HDFS, "x2").files == 0
+    assert old.backup("b9").parts == 0
+
+
+def test_a_hold_keeps_copies_everywhere(old: Archive) -> None:
+    """Also those in their days of grace."""
+    old.place().catalog.hold(HoldKind.STUDY, studies(old)[:1], "court", "ann")
+    assert retired(old).files == 1
+    old.place().catalog.hold(HoldKind.STUDY, studies(old), "court", "ann")
+    end_grace(old)
+    assert retired(old, run="x2").removed == 0
+    assert len(list(old.place().store.list("expired"))) == 1
+
+
+@pytest.mark.parametrize("point", ["retire.renamed", "retire.committed"])
+def test_killed_it_is_made_good_by_the_next(old: Archive, point: str) -> None:
+    """What was moved and not committed is moved back first; then all goes as if nothing had been."""
+    child = os.fork()
+    if child == 0:
+        os.environ["SDFO_CRASH_AT"] = point
+        retired(old)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert images(old) == set(files_of(old.folder / "before").values())
+    retired(old)
+    assert old.parts() == {}
+    states = [copy.state for _, copy in old.place().catalog.page_of_copies("hdfs")]
+    assert states == ["retired", "retired"]
+    assert len(list(old.place().store.list("expired"))) == 2
+
+
+def test_a_rebuilt_catalog_knows_what_went_from_hdfs(old: Archive) -> None:
+    """Out of its copy on near-line, to the last column; a part that was lost there, and did not go on purpose, waits for a restore."""
+    retired(old, hdfs_days=365)
+    before = [old.place().catalog.locate(study) for study in studies(old)]
+    place = old.place("rebuild")
+    report = rebuild(
+        place.catalog, place.store, place.nearline, elsewhere=elsewhere(place, place.nearline), replace=True
+    )
+    assert (report.parts, report.missing, report.refused) == (2, (), ())
+    assert images(old) == set(files_of(old.folder / "before").values())
+    after = [old.place().catalog.locate(study) for study in studies(old)]
+    near = [[each for each in found if each.tier is Tier.NEARLINE] for found in before]
+    assert [[each for each in found if each.tier is Tier.NEARLINE] for found in after] == near
+    assert [copy.state for _, copy in place.catalog.page_of_copies("hdfs")] == ["retired"] * 2
+
+
+def test_a_rebuilt_catalog_knows_what_was_lost_on_hdfs(old: Archive) -> None:
+    """Its copy is damaged, and one command brings it back."""
+    before = old.parts()
+    (old.folder / "hdfs" / min(before)).unlink()
+    place = old.place("rebuild")
+    report = rebuild(
+        place.catalog, place.store, place.nearline, elsewhere=elsewhere(place, place.nearline), replace=True
+    )
+    assert (report.parts, report.missing, report.refused) == (2, (), ())
+    assert sorted(copy.state for _, copy in place.catalog.page_of_copies("hdfs")) == ["damaged", "verified"]
+    assert restore(old.place("x9"), None).restored == 1
+    assert old.parts() == before
