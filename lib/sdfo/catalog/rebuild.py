@@ -66,7 +66,8 @@ Mounted = Callable[[], Store]
 def rebuild(catalog: Catalog, store: Store, nearline: Mounted | None = None, *, replace: bool = False) -> RebuildReport:
     """Fill the catalog from `store`, the one at `hdfs.root`. One that holds anything is refused, or emptied by `replace`.
 
-    `nearline`: the store of that tier; without it all copies there count as lost. Interrupted, it leaves a part of the catalog: begin again with `replace`.
+    `nearline`: the store of that tier; without it all copies there count as lost. Interrupted, it leaves a part of the
+    catalog: begin again with `replace`.
     """
     catalog.upgrade()
     with catalog.database.write() as conn:

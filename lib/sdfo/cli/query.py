@@ -56,7 +56,7 @@ def get(
     try:
         done = archive.get_lossy(uid, to) if lossy else archive.get(uid, to, as_stored)
     finally:
-        _faults(archive)
+        tell_faults(archive)
     data = {"files": done.files, "bytes": done.bytes, "to": to, "faults": done.faults}
     return Answer(data, [f"{figures.many(done.files, 'file')}, {figures.size(done.bytes)}, below {to}"])
 
@@ -70,7 +70,7 @@ def head(ctx: typer.Context, uid: Uid) -> Answer:
     try:
         ds = archive.head(uid)
     finally:
-        _faults(archive)
+        tell_faults(archive)
     text = "\n".join(map(show.one_line, str(ds).splitlines()))
     return Answer(ds.to_json_dict(suppress_invalid_tags=True), [text])
 
@@ -107,7 +107,7 @@ def _groups(copies: list[Location], ids: dict[bytes, int]) -> Table:
     return Table(("tier", "files", "bytes", "place", "offset+length", "study"), rows, frozenset({"files", "bytes"}))
 
 
-def _faults(archive: Archive) -> None:
+def tell_faults(archive: Archive) -> None:
     """Copies that could not be used, whether or not another one gave the bytes; a line for all of one place and cause."""
     for fault, files in Counter(archive.faults).items():
         what = "a copy" if files == 1 else f"{files} copies"

@@ -160,6 +160,14 @@ class Store(ABC):
     def free(self) -> tuple[int, int]:
         """Bytes free and bytes in all, as the store sees them."""
 
+    def has(self, path: str) -> bool:
+        """Whether there is such a file."""
+        try:
+            self.stat(path)
+        except Missing:
+            return False
+        return True
+
     def read_all(self, path: str) -> bytes:
         """A small file, whole."""
         with self.open(path) as source:
