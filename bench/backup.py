@@ -27,7 +27,7 @@ from sdfo.transcoder.images import Native, Obstacle, native
 
 PROCESSES = 2
 JUDGED = 0.1
-"""Share of the images that FFmpeg reads as well: what `nearline.judged` is by default."""
+"""Share of the images that FFmpeg reads as well: ten times what `nearline.judged` is by default."""
 _GOALS = {"j2k": Goal("≥", 0.95), "htj2k": Goal("≥", 0.85), "j2k-roi": None}
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from sdfo.errors import FormatError, NotFound, OnTape, OutOfRange, SdicomError, StoreError
 from sdfo.model import Location
 from sdfo.reader import Reader, record_of
-from sdfo.sdicom import Part, Record
+from sdfo.sdicom import LastPart, Part, Record
 
 if TYPE_CHECKING:
     from sdfo.jpeg2000 import Image
@@ -36,20 +35,12 @@ class Preview:
         return self.layers == self.of
 
 
-class Compressed:
-    """Files one after the other; the last part stays open, for neighbours lie in one. For one thread."""
+class Compressed(LastPart):
+    """Files one after the other; the last part stays open. For one thread."""
 
     def __init__(self, reader: Reader) -> None:
+        super().__init__()
         self._reader = reader
-        self._part: Part | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._close()
 
     def stored(self, copies: Sequence[Location]) -> bytes | None:
         """The DICOM object in the cheapest copy that is compressed; None where none is."""
@@ -85,7 +76,7 @@ class Compressed:
             if location.path is None or not location.path.endswith(".sdicom"):
                 continue
             try:
-                part = self._opened(location)
+                part = self.opened(self._reader.store(location.tier), location.path)
                 record = record_of(part, location)
             except OnTape:
                 continue
@@ -94,18 +85,6 @@ class Compressed:
                 continue
             if record.original is not None:
                 yield location, part, record
-
-    def _opened(self, location: Location) -> Part:
-        wanted = self._reader.store(location.tier).url, location.path
-        if self._part is None or (self._part.store.url, self._part.path) != wanted:
-            self._close()
-            self._part = self._reader.part(location)
-        return self._part
-
-    def _close(self) -> None:
-        if self._part is not None:
-            self._part.close()
-        self._part = None
 
 
 def _preview(part: Part, record: Record, layers: int, frame: int) -> Preview:

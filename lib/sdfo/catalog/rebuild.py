@@ -153,21 +153,13 @@ def _adopted(catalog: Catalog, row: VolumeRow, new: Sequence[NewCopy]) -> bool:
 def replay(catalog: Catalog, store: Store, since: datetime) -> RebuildReport:
     """Catch up with what the journal tells of since that moment: for a catalog that holds all that was before it."""
     planned = _planned(store, since)
-    found = {path for path in planned if _is_there(store, path)}
+    found = {path for path in planned if store.has(path)}
     again = _Replay(store, found, planned)
     for batch in batched(enumerate(journal.read(store, since)), _BATCH):
         with catalog.database.write() as conn:
             for number, (_, line) in batch:
                 again.line(conn, number, line)
     return again.report(planned.keys() - found, ())
-
-
-def _is_there(store: Store, path: str) -> bool:
-    try:
-        store.stat(path)
-    except Missing:
-        return False
-    return True
 
 
 def _prove(catalog: Catalog, nearline: Mounted | None) -> tuple[int, tuple[str, ...]]:

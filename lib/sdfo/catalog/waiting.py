@@ -50,7 +50,8 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """How much waits. `bytes` are those of the S-DICOM files, without what lies beside them. `aside`: parts that were set aside and are not counted; `failed`: those of `parts` that were tried."""
+    """How much waits. `bytes` are those of the S-DICOM files, without what lies beside them. `aside`: parts that were
+    set aside and are not counted; `failed`: those of `parts` that were tried."""
 
     parts: int
     bytes: int

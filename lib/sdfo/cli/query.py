@@ -65,7 +65,7 @@ def get(
             bring_back(given(ctx).place("get"), archive, uid, wait)
         done = archive.get_lossy(uid, to) if lossy else archive.get(uid, to, as_stored)
     finally:
-        _faults(archive)
+        tell_faults(archive)
     data = {"files": done.files, "bytes": done.bytes, "to": to, "faults": done.faults}
     return Answer(data, [f"{figures.many(done.files, 'file')}, {figures.size(done.bytes)}, below {to}"])
 
@@ -79,7 +79,7 @@ def head(ctx: typer.Context, uid: Uid) -> Answer:
     try:
         ds = archive.head(uid)
     finally:
-        _faults(archive)
+        tell_faults(archive)
     text = "\n".join(map(show.one_line, str(ds).splitlines()))
     return Answer(ds.to_json_dict(suppress_invalid_tags=True), [text])
 
@@ -116,7 +116,7 @@ def _groups(copies: list[Location], ids: dict[bytes, int]) -> Table:
     return Table(("tier", "files", "bytes", "place", "offset+length", "study"), rows, frozenset({"files", "bytes"}))
 
 
-def _faults(archive: Archive) -> None:
+def tell_faults(archive: Archive) -> None:
     """Copies that could not be used, whether or not another one gave the bytes; a line for all of one place and cause."""
     for fault, files in Counter(archive.faults).items():
         what = "a copy" if files == 1 else f"{files} copies"

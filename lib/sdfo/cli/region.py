@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sdfo.cli.app import given
-from sdfo.cli.query import PANEL, Uid, _faults
+from sdfo.cli.query import PANEL, Uid, tell_faults
 from sdfo.cli.show import Answer, Table, note
 from sdfo.errors import DicomError, Exists, StoreError, UsageError
 
@@ -62,7 +62,7 @@ def region(
             found = _series(archive, files, plan)
             picture = drawing.sheet([drawing.Tile(each.picture, each.caption) for each in found])
     finally:
-        _faults(archive)
+        tell_faults(archive)
     _written(to, drawing.png(picture))
     return _said(uid, to, found)
 

@@ -22,8 +22,9 @@ ONE_PRECINCT = 1 << 15
 class J2kRoi:
     """Maxshift with layers by bit-planes.
 
-    The first layer completes the region and shows the background blurred, the next ones refine it, the last is lossless. A region that is the
-    whole image, or on which all of it depends, needs no lifting: one layer, as `j2k` writes it.
+    The first layer completes the region and shows the background blurred, the next ones refine it, the last is
+    lossless. A region that is the whole image, or on which all of it depends, needs no lifting: one layer, as `j2k`
+    writes it.
     """
 
     transfer_syntax = "1.2.840.10008.1.2.4.90"

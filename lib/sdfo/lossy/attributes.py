@@ -89,7 +89,8 @@ def derived(original: Dataset, how: Derivation) -> Dataset:
 
 
 def native_file(ds: Dataset, length: int, word: bool) -> bytes:
-    """`ds` as a native file, with a place for `length` bytes of pixels, an even number, that `sdicom.restoring.encapsulate` fills otherwise."""
+    """`ds` as a native file, with a place for `length` bytes of pixels, an even number, that
+    `sdicom.restoring.encapsulate` fills otherwise."""
     whole = Dataset(ds)
     whole.file_meta = ds.file_meta
     whole.add_new(0x7FE00010, "OW" if word else "OB", bytes(length))

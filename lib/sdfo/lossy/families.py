@@ -18,8 +18,6 @@ SEGMENTATION: Family = (f"{_}.66.4", f"{_}.66.5", f"{_}.66.7")
 PARAMETRIC: Family = (f"{_}.30",)
 RADIOTHERAPY: Family = (f"{_}.481", "1.2.840.10008.5.1.4.34")
 """RT Image, Dose, Structure Set, Plan, the radiations; delivery instructions."""
-STRUCTURES: Family = (f"{_}.481.3",)
-"""RT Structure Set."""
 WHOLE_SLIDE: Family = (f"{_}.77.1.6", f"{_}.77.1.9")
 """VL Whole Slide Microscopy; Confocal Microscopy Tiled Pyramidal is its sister."""
 TOMOGRAPHY_OF_THE_EYE: Family = (f"{_}.77.1.5.4", f"{_}.77.1.5.7", f"{_}.77.1.5.8", f"{_}.14")

@@ -238,9 +238,7 @@ class _Backup:
         for (task, outcome), part, verdict in zip(written, parts, verdicts, strict=True):
             if verdict.reason is not None:
                 self._fail(task, f"its copy, read again: {verdict.reason}")
-                set_away(
-                    self.place.nearline, part.attempt, self.place.run
-                )  # else a repeated step would find it written
+                set_away(self.place.nearline, part.attempt, self.place.run)  # a repeated step would find it written
                 continue
             put(self.place.nearline, part, self.place.run)
             moved.append((task, outcome))

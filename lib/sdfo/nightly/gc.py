@@ -1,7 +1,7 @@
 """gc: attempts that nobody will publish any more, and mrjob's files of jobs that were killed.
 
-On near-line and in the tape staging area, too, where they are mounted. An attempt is garbage when its run holds no lease and its folder is older than a day; what an unknown outcome left at a
-part's final name is never touched here.
+On near-line and in the tape staging area too, where they are mounted. An attempt is garbage when its run holds no lease and
+its folder is older than a day; what an unknown outcome left at a part's final name is never touched here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sdfo.catalog.runs import BESIDE
 from sdfo.catalog.waiting import BACKUP
-from sdfo.errors import Missing, Postponed, StoreError
+from sdfo.errors import Postponed, StoreError
 from sdfo.lossy.places import DERIVED, copy_path
 from sdfo.nightly.place import Place
 from sdfo.nightly.turn import ARCHIVE
@@ -58,20 +58,13 @@ def _alone(place: Place, keep_seconds: float) -> Iterator[tuple[Store, Stat]]:
         return  # a copy that is being replaced is away for a moment
     with suppress(StoreError, Postponed):
         for stat in place.nearline.list(DERIVED.rstrip("/")):
-            if time.time() - stat.modified > keep_seconds and not _is_file(place.nearline, copy_path(stat.path)):
+            if time.time() - stat.modified > keep_seconds and not place.nearline.has(copy_path(stat.path)):
                 yield place.nearline, stat
 
 
 def _is_half(path: str) -> bool:
     """A file between the archive and the tape system that a kill left without its name."""
     return path.endswith(".part") and "/" in path and not path.startswith("attempts/")
-
-
-def _is_file(store: Store, path: str) -> bool:
-    try:
-        return bool(store.stat(path))
-    except Missing:
-        return False
 
 
 def _all(place: Place) -> Iterator[tuple[Store, Stat]]:

@@ -14,7 +14,7 @@ from statistics import median
 
 from sdfo.catalog import PartRow
 from sdfo.catalog.waiting import BACKUP
-from sdfo.errors import EngineError, NotFound, UsageError
+from sdfo.errors import EngineError, UsageError
 from sdfo.lossy import LossyImage
 from sdfo.model import Tier
 from sdfo.nightly.batches import name_of
@@ -62,10 +62,7 @@ def derive(place: Place, engine: Engine, uid: str | None) -> LossyReport:
 
 def _parts(place: Place, uid: str | None) -> Iterator[PartRow]:
     if uid is not None:
-        studies = sorted({location.study for location in place.catalog.locate(uid) if location.tier is not Tier.SAN})
-        if not studies:
-            raise NotFound(f"nothing that is archived answers to UID {uid}", next_command=f"sdfo locate {uid}")
-        yield from (part for study in studies for part in place.catalog.parts(study))
+        yield from (part for study in place.archived(uid) for part in place.catalog.parts(study))
         return
     page = place.catalog.page_of_copies(Tier.NEARLINE)
     while page:

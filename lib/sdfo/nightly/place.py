@@ -15,7 +15,8 @@ from typing import TypeVar
 from sdfo import conf
 from sdfo.catalog import Catalog
 from sdfo.conf import Settings
-from sdfo.errors import Exists, Missing, WrongSan, WrongStore
+from sdfo.errors import Exists, Missing, NotFound, WrongSan, WrongStore
+from sdfo.model import Tier
 from sdfo.nightly import manifest
 from sdfo.nightly.job import Job
 from sdfo.reader import SITE
@@ -111,7 +112,7 @@ class Place:
     @property
     def has_nearline(self) -> bool:
         """Whether `init` gave this archive a near-line store, mounted or not."""
-        return self._is_there(NEARLINE)
+        return self.store.has(NEARLINE)
 
     @cached_property
     def tape(self) -> Store:
@@ -137,7 +138,7 @@ class Place:
     @property
     def has_tape(self) -> bool:
         """Whether `init` gave this archive a tape staging area, mounted or not."""
-        return self._is_there(TAPE)
+        return self.store.has(TAPE)
 
     @property
     def job(self) -> Job:
@@ -159,14 +160,14 @@ class Place:
             ) from error
 
     def has(self, name: str) -> bool:
-        return self._is_there(self.path(name))
+        return self.store.has(self.path(name))
 
-    def _is_there(self, path: str) -> bool:
-        try:
-            self.store.stat(path)
-        except Missing:
-            return False
-        return True
+    def archived(self, uid: str) -> list[str]:
+        """The studies that a UID is of, of those that have parts. `NotFound` if none has."""
+        studies = sorted({location.study for location in self.catalog.locate(uid) if location.tier is not Tier.SAN})
+        if not studies:
+            raise NotFound(f"nothing that is archived answers to UID {uid}", next_command=f"sdfo locate {uid}")
+        return studies
 
     @property
     def last_scan(self) -> str:

@@ -59,7 +59,7 @@ def _take(place: Place, row: VolumeRow) -> str | None:
     except VolumeError as error:
         return error.what
     if receipt.sha256 not in (None, row.sha256):
-        if not _is_there(place.tape, tape.tar(tape.READY, row.name)):  # else the tape system finds it there again
+        if not place.tape.has(tape.tar(tape.READY, row.name)):  # else the tape system finds it there again
             place.catalog.keep_volume(replace(row, state=DAMAGED), "the tape gave back other bytes")
         return "the tape gave back other bytes"
     state = WRITTEN if receipt.sha256 is None else VERIFIED
@@ -111,7 +111,7 @@ def _arrived(store: Store) -> Iterable[str]:
 def _proven(place: Place, volume: str) -> bool:
     """Whether a volume came back since, and is to be read from now on."""
     store, at = place.tape, tape.tar(tape.IN, volume)
-    if _is_there(store, tape.proven(volume)) or not _is_there(store, at):
+    if store.has(tape.proven(volume)) or not store.has(at):
         return False
     row = next((row for row in place.catalog.volumes() if row.name == volume), None)
     if row is None:
@@ -183,7 +183,7 @@ def offer(place: Place, row: VolumeRow) -> None:
         with suppress(Missing, Exists):  # done before; the tape system may even have taken it
             store.rename(file(tape.SEALED, row.name), file(tape.READY, row.name))
     crashpoints.passing("stage.moved")
-    if _is_there(store, tape.tar(tape.READY, row.name)):
+    if store.has(tape.tar(tape.READY, row.name)):
         with suppress(Exists):
             store.put(tape.ready(row.name), b"")
     place.catalog.keep_volume(replace(row, state=READY))
@@ -194,11 +194,3 @@ def offer_all(place: Place) -> None:
     """What an interrupted step sealed and did not offer."""
     for row in place.catalog.volumes((SEALED,)):
         offer(place, row)
-
-
-def _is_there(store: Store, path: str) -> bool:
-    try:
-        store.stat(path)
-    except Missing:
-        return False
-    return True

@@ -14,7 +14,7 @@ from functools import partial
 from sdfo import crashpoints
 from sdfo.catalog import CopyRow, PartRow
 from sdfo.catalog.recalls import WAITING
-from sdfo.errors import FormatError, Missing, NotFound, OnTape, OutOfRange, Postponed, StoreError
+from sdfo.errors import FormatError, Missing, OnTape, OutOfRange, Postponed, StoreError
 from sdfo.model import PartOutcome, Tier
 from sdfo.nightly.engines import Progress, silent
 from sdfo.nightly.local import LocalEngine
@@ -99,25 +99,25 @@ def restore(place: Place, uid: str | None, progress: Progress = silent, *, dry_r
 
 
 def _found(place: Place, uid: str | None, progress: Progress) -> Iterator[_Held]:
-    held = _lost(place) if uid is None else _read(place, uid)
+    total, held = _lost(place) if uid is None else _read(place, uid)
     for number, each in enumerate(held, 1):
         yield each
-        progress(number, number, "parts")
+        progress(number, total, "parts")
 
 
-def _read(place: Place, uid: str) -> Iterator[_Held]:
-    """The parts of the studies that a UID is of, each copy read entirely."""
-    studies = sorted({location.study for location in place.catalog.locate(uid) if location.tier is not Tier.SAN})
-    if not studies:
-        raise NotFound(f"nothing that is archived answers to UID {uid}", next_command=f"sdfo locate {uid}")
-    for part in (part for study in studies for part in place.catalog.parts(study)):
-        copies = {copy.tier: copy for copy in place.catalog.copies(part.id) if copy.state != "retired"}
-        hdfs, near = copies.get(Tier.HDFS), copies.get(Tier.NEARLINE)
-        faults = [
-            None if copy is None else fault(store, copy, partial(still_there, place, copy.tier))
-            for store, copy in ((place.store, hdfs), (place.nearline, near))
-        ]
-        yield _Held(part, hdfs, near, copies.get(Tier.TAPE), *faults)
+def _read(place: Place, uid: str) -> tuple[int, Iterator[_Held]]:
+    """How many parts the studies have that a UID is of; and each, all its copies read entirely."""
+    parts = [part for study in place.archived(uid) for part in place.catalog.parts(study)]
+    return len(parts), (_judged(place, part) for part in parts)
+
+
+def _judged(place: Place, part: PartRow) -> _Held:
+    held = _with_copies(place, part)
+    hdfs, near = (
+        None if copy is None else fault(store, copy, partial(still_there, place, copy.tier))
+        for store, copy in ((place.store, held.hdfs), (place.nearline, held.near))
+    )
+    return replace(held, hdfs_fault=hdfs, near_fault=near)
 
 
 def still_there(place: Place, tier: Tier) -> None:
@@ -147,8 +147,9 @@ def fault(store: Store, copy: CopyRow, is_there: Callable[[], None], threads: in
         return f"damaged: {error.what}"
 
 
-def _lost(place: Place) -> Iterator[_Held]:
-    """The parts of which a copy is known to be damaged, or is not among what the stores list. No file is read for it."""
+def _lost(place: Place) -> tuple[int, Iterator[_Held]]:
+    """How many parts, and which, have a copy that is known to be damaged, or is not among what the stores list. No file is
+    read for it."""
     stores = {Tier.HDFS: place.store, Tier.NEARLINE: place.nearline}
     listed = {tier: {stat.path: stat.size for stat in store.list("exams")} for tier, store in stores.items()}
     for tier in stores:
@@ -160,7 +161,7 @@ def _lost(place: Place) -> Iterator[_Held]:
             if why is not None:
                 known = found.setdefault(part.id, _with_copies(place, part))
                 found[part.id] = replace(known, hdfs_fault=why) if tier is Tier.HDFS else replace(known, near_fault=why)
-    yield from found.values()
+    return len(found), iter(found.values())
 
 
 def _all(place: Place, tier: Tier) -> Iterator[tuple[PartRow, CopyRow]]:

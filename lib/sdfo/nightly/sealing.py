@@ -162,19 +162,13 @@ def recorded(place: Place) -> Iterator[tuple[VolumeRow, list[NewCopy]]]:
     names = [stat.path for stat in place.tape.list(tape.MANIFESTS) if stat.path.endswith(".json")]
     for name in (path.removeprefix(f"{tape.MANIFESTS}/").removesuffix(".json") for path in names):
         at = whereabouts(place.tape, name)
-        if at is None and _is_there(place.tape, tape.digest(tape.SEALED, name)):
+        if at is None and place.tape.has(tape.digest(tape.SEALED, name)):
             continue  # its tar never got its name
         manifest = manifest_of(place.tape, name)
         digest = place.tape.read_all(tape.digest(tape.MANIFESTS, name)).split()[0].decode()
         created = datetime.fromisoformat(manifest.label.created)
         state = SEALED if at == tape.tar(tape.SEALED, name) else READY
         yield VolumeRow(name, state, size_of(manifest), digest, len(manifest.entries), created), copies(manifest)
-
-
-def _is_there(store: Store, path: str) -> bool:
-    with suppress(Missing):
-        return bool(store.stat(path))
-    return False
 
 
 def _written(store: Store, attempt: str, planned: Planned, parts: Sequence[Gathered]) -> str:

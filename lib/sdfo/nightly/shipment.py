@@ -29,7 +29,7 @@ from packaging.utils import canonicalize_name
 
 import sdfo
 from sdfo.conf import Hdfs
-from sdfo.errors import Exists, Missing, SettingsError, StoreError
+from sdfo.errors import Exists, SettingsError, StoreError
 from sdfo.stores import CHUNK, Sink, Store, anew, open_store
 from sdfo.stores.hdfs import site
 
@@ -91,12 +91,12 @@ def missing(settings: Hdfs) -> list[str]:
     """Names of what this host would ship and HDFS does not have. `SettingsError` where there is no HDFS."""
     shipment = planned(settings)
     store = _software(shipment, settings)
-    return [name for name in (shipment.env, shipment.code) if not _there(store, name)]
+    return [name for name in (shipment.env, shipment.code) if not store.has(name)]
 
 
 def put_once(store: Store, name: str, fill: Callable[[tarfile.TarFile], None]) -> None:
     """A .tar.gz under a name that says what is in it, unless it is there; who comes second throws away its own."""
-    if _there(store, name):
+    if store.has(name):
         return
     attempt = anew(store.write_retry_seconds, lambda: _attempt(store, name, fill))
     try:
@@ -126,14 +126,6 @@ def _software(shipment: Shipment, settings: Hdfs) -> Store:
             next_command="set hdfs.root to a URL, hdfs://…",
         )
     return open_store(shipment.folder, settings)
-
-
-def _there(store: Store, name: str) -> bool:
-    try:
-        store.stat(name)
-    except Missing:
-        return False
-    return True
 
 
 def environ(conf_dir: str) -> dict[str, str]:

@@ -13,7 +13,8 @@ from sdfo.nightly.summary import Steps, Todo, undone, waits_for
 
 
 def of_run(place: Place, steps: Steps, whole: Ledger, unsettled: int) -> Iterator[Todo]:
-    """Steps that failed, files in no line of the ledger, folders that never settle, quarantine entries, backups that are late, a store that fills up."""
+    """Steps that failed, files in no line of the ledger, folders that never settle, quarantine entries, backups that
+    are late, a store that fills up."""
     first, cause = undone(steps), waits_for(steps)
     if first is not None and cause is not None:
         yield Todo(f"step {first} was postponed: {cause}", f"sdfo {first} --run {place.run}")

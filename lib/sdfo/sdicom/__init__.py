@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sdfo.sdicom.checking import CheckReport, check_aparts
 from sdfo.sdicom.describing import described, edges
+from sdfo.sdicom.last_part import LastPart
 from sdfo.sdicom.names import apart_name, escape_name, part_name, unescape_name
 from sdfo.sdicom.part import Part
 from sdfo.sdicom.planning import Plan, in_order, plan
@@ -20,6 +21,7 @@ __all__ = [
     "WHOLE_LIMIT",
     "Apart",
     "CheckReport",
+    "LastPart",
     "Layers",
     "Original",
     "Part",

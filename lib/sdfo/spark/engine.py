@@ -10,11 +10,11 @@ import gc
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from py4j.protocol import Py4JError
 from pyspark import SparkConf, SparkContext
@@ -30,6 +30,9 @@ from sdfo.nightly.backing import BackupOutcome, BackupTask, backup_exam
 from sdfo.nightly.deriving import DeriveOutcome, DeriveTask, derive_exam
 from sdfo.nightly.engines import Progress, silent, yarn_logs
 from sdfo.nightly.job import Halt, Job, Verdict, answers, check_part, describer, merge_exam
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 MAP_BYTES = 128 * conf.MIB
 """Bytes of SAN files that one map task reads, at most: some seconds of work, so that a lost task costs little."""
@@ -114,29 +117,25 @@ class SparkEngine:
         return answers(found)
 
     def verify(self, job: Job, parts: Sequence[PartOutcome], progress: Progress = silent) -> list[Verdict]:
-        told = job.to_json()
-        with self.running(progress, len(parts), "parts") as context:
-            rows = context.parallelize(parts, len(parts))
-            found = rows.map(lambda part: check_part(_job(told), part)).collect()
-        progress(len(found), len(parts), "parts")
-        return answers(found)
+        return answers(self._each(job, parts, check_part, progress, "parts"))
 
     def backup(self, job: Job, tasks: Sequence[BackupTask], progress: Progress = silent) -> list[BackupOutcome]:
-        """A task an exam, in the order of the queue. On YARN the near-line store must be reached from every node."""
-        told = job.to_json()
-        with self.running(progress, len(tasks), "exams") as context:
-            rows = context.parallelize(tasks, len(tasks))
-            found = rows.map(lambda task: backup_exam(_job(told), task)).collect()
-        progress(len(found), len(tasks), "exams")
-        return found
+        """In the order of the queue. On YARN the near-line store must be reached from every node."""
+        return self._each(job, tasks, backup_exam, progress, "exams")
 
     def derive(self, job: Job, tasks: Sequence[DeriveTask], progress: Progress = silent) -> list[DeriveOutcome]:
         """As `backup`."""
+        return self._each(job, tasks, derive_exam, progress, "exams")
+
+    def _each(
+        self, job: Job, items: Sequence[A], work: Callable[[Job, A], B], progress: Progress, what: str
+    ) -> list[B]:
+        """A Spark task for each."""
         told = job.to_json()
-        with self.running(progress, len(tasks), "exams") as context:
-            rows = context.parallelize(tasks, len(tasks))
-            found = rows.map(lambda task: derive_exam(_job(told), task)).collect()
-        progress(len(found), len(tasks), "exams")
+        with self.running(progress, len(items), what) as context:
+            rows = context.parallelize(items, len(items))
+            found: list[B] = rows.map(lambda item: work(_job(told), item)).collect()
+        progress(len(found), len(items), what)
         return found
 
     @contextmanager

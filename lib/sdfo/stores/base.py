@@ -164,6 +164,14 @@ class Store(ABC):
         """Why the next disk that fails may cost a file: replicas are missing. None if none is, or the store keeps none."""
         return None
 
+    def has(self, path: str) -> bool:
+        """Whether there is such a file."""
+        try:
+            self.stat(path)
+        except Missing:
+            return False
+        return True
+
     def read_all(self, path: str) -> bytes:
         """A small file, whole."""
         with self.open(path) as source:

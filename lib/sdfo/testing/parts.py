@@ -7,9 +7,8 @@ from dataclasses import replace
 from hashlib import sha256
 
 from sdfo.catalog import FileMark, InstanceEntry, PartEntry, SeriesAttributes, StudyAttributes
-from sdfo.dicom import MemorySource, examine
 from sdfo.model import FileStamp, Form, Kind
-from sdfo.sdicom import Apart, Record, apart_name, escape_name, in_order, part_name, plan, write
+from sdfo.sdicom import Apart, Record, apart_name, described, escape_name, in_order, part_name, plan, write
 from sdfo.stores import Store
 
 
@@ -77,17 +76,12 @@ def stamp(name: bytes, size: int, time: int = 1) -> FileStamp:
 
 def write_part(store: Store, study: str, folder: bytes, files: Mapping[bytes, bytes], largest: int = 2**20) -> str:
     """An S-DICOM file of these files, those above `largest` apart beside it; its path."""
-    records, aparts, heads = [], [], {}
-    for name, data in files.items():
-        item, raw = _record(name, data)
-        if len(data) > largest:
-            aparts.append(_apart(study, item))
-        else:
-            records.append(item)
-            heads[item.name] = raw
-    given = (raw for item in in_order(records) if (raw := heads[item.name]) is not None)
-    planned = plan(study, folder, records, given, aparts)
     values = {escape_name(name): data for name, data in files.items()}
+    items = [described(name, data) for name, data in values.items()]
+    records = in_order(item for item in items if item.length <= largest)
+    aparts = [_apart(study, item) for item in items if item.length > largest]
+    heads = (_edges(item, values[item.name]) for item in records if item.head is not None)
+    planned = plan(study, folder, records, heads, aparts)
     path = part_name(study, None, planned.check)
     with store.create(path) as sink:
         write(sink, planned, ([values[item.name]] for item in planned.records))
@@ -96,28 +90,8 @@ def write_part(store: Store, study: str, folder: bytes, files: Mapping[bytes, by
     return path
 
 
-def _record(name: bytes, data: bytes) -> tuple[Record, bytes | None]:
-    found = examine(MemorySource(data))
-    pixels = found.pixels
-    head = None if pixels is None else pixels.offset
-    item = Record(
-        name=escape_name(name),
-        kind=found.kind,
-        reason=found.reason,
-        sop=found.sop,
-        series=found.series,
-        sop_class=found.sop_class,
-        transfer_syntax=found.transfer_syntax,
-        length=len(data),
-        form=Form.FILE,
-        sha256=sha256(data).hexdigest(),
-        pixels=None if pixels is None else sha256(data[pixels.offset : pixels.end]).hexdigest(),
-        original=None,
-        head=head,
-        tail=None if pixels is None else len(data) - pixels.end,
-        frames=found.frames,
-    )
-    return item, None if pixels is None else data[: pixels.offset] + data[pixels.end :]
+def _edges(item: Record, data: bytes) -> bytes:
+    return data[: item.head] + data[len(data) - (item.tail or 0) :]
 
 
 def _apart(study: str, item: Record) -> Apart:

@@ -172,6 +172,8 @@ class ReadContract(StoreUnderTest):
                 with pytest.raises(Missing) as answer:
                     ask(path)
                 assert answer.value.path == path
+            assert not store.has(path)
+        assert store.has("a/file")
         assert listed(store) == ["a/file"]
 
     def test_free(self, store: Store) -> None:
