@@ -65,7 +65,7 @@ class Expire(Section):
     )
     unattended: bool = Field(
         False,
-        description="whether the schedule removes anything; false = it only shows what would go, a person starts it",
+        description="whether the schedule removes anything by itself; false = it shows what would go, and a person approves",
     )
     scrub_days: float = Field(
         90, gt=0, description="days within which a scrub reads each copy again: disks lose bits silently within years"
