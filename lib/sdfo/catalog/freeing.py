@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
@@ -22,6 +22,9 @@ from sdfo.catalog.journal import Line, as_name, as_text, moment, stamped
 
 SHUT, CLOCK = "shut", "clock"
 """Marks of the gate: that the catalog was rebuilt, and what the clock said last."""
+
+APART = timedelta(hours=1)
+"""How far two clocks may be apart. What is further ahead was written by one that was wrong, and says nothing."""
 
 HELD = ("archived", "alias")
 """States of a SAN file whose bytes the archive holds."""

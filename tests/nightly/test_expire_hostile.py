@@ -1,0 +1,52 @@
+"""Attempts to lose an image by freeing the SAN: clocks that were wrong, names that are used again, records that are missing."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sdfo.nightly.scrub import scrub
+from sdfo.testing.archive import Archive, fill, new_archive
+from sdfo.testing.expiring import all_may_go, freed, moment, sql
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    """Two exams of two images that may go. Tests copy it."""
+    archive = new_archive(tmp_path_factory.mktemp("hostile"))
+    fill(archive.san, range(2), 16)
+    assert archive.night().good
+    all_may_go(archive)
+    archive.place().catalog.close()
+    return archive
+
+
+@pytest.fixture
+def ripe(template: Archive, tmp_path: Path) -> Archive:
+    shutil.copytree(template.folder, tmp_path / "archive", symlinks=True)
+    return Archive(tmp_path / "archive")
+
+
+def test_what_was_done_by_a_clock_that_was_ahead_opens_nothing(ripe: Archive) -> None:
+    """Set back, it would be "done lately" until that day comes: a drill that failed since would not be seen, nor that no
+    backup was made."""
+    catalog = ripe.place().catalog
+    sql(ripe, "UPDATE outcome SET ended = :at, started = :at WHERE step = 'drill'", at=moment(-300))
+    catalog.start_run("since", "local")
+    catalog.note_step("since", "drill", "failed", {"green": False})
+    assert freed(ripe).alone == {"last drill green": 4}
+    catalog.note_step("since", "drill", "done", {"green": True})
+    sql(ripe, "UPDATE outcome SET ended = :at, started = :at WHERE step = 'catalog-backup'", at=moment(-300))
+    assert freed(ripe, "e2").alone == {"catalog backed up tonight": 4}
+    catalog.note_step("since", "catalog-backup", "done", {})
+    assert freed(ripe, "e3").files == 4
+
+
+def test_copies_that_a_clock_ahead_read_are_read_again(ripe: Archive) -> None:
+    """Else nobody would see them rot before that day comes, and all the while they would count as read lately."""
+    sql(ripe, "UPDATE copy SET verified_at = :at", at=moment(-300))
+    assert freed(ripe).alone == {"nearest copy re-read lately": 4}
+    assert scrub(ripe.place("s1")).copies == 4
+    assert freed(ripe, "e2").files == 4
