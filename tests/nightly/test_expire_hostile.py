@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from sdfo.nightly.expire import YOUNG
 from sdfo.nightly.scrub import scrub
 from sdfo.testing.archive import Archive, fill, new_archive
-from sdfo.testing.expiring import all_may_go, freed, moment, sql
+from sdfo.testing.exams import make_exam
+from sdfo.testing.expiring import all_may_go, end_grace, files_of, freed, moment, sql
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +52,18 @@ def test_copies_that_a_clock_ahead_read_are_read_again(ripe: Archive) -> None:
     assert freed(ripe).alone == {"nearest copy re-read lately": 4}
     assert scrub(ripe.place("s1")).copies == 4
     assert freed(ripe, "e2").files == 4
+
+
+def test_a_name_that_is_used_again_has_its_own_days(ripe: Archive) -> None:
+    """A scanner that counts its folders from the beginning: the new exam stays, whatever lay there before, removed or not."""
+    assert freed(ripe).files == 4
+    end_grace(ripe)
+    assert freed(ripe, "e2").removed == 4
+    make_exam(ripe.san / "exam00", slices=2, modality="CT", seed=77, size=16)
+    fill(ripe.san, range(1, 2), 16)
+    assert ripe.night("r2").good
+    ripe.backup("b2")
+    before = files_of(ripe.san)
+    found = freed(ripe, "e3")
+    assert (found.files, found.alone) == (0, {YOUNG: 4})
+    assert files_of(ripe.san) == before
