@@ -5,8 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pydicom
 import pytest
 
+from sdfo.catalog import Catalog, Query
+from sdfo.catalog.holds import HoldKind
+from sdfo.catalog.rebuild import rebuild
 from sdfo.nightly.expire import YOUNG
 from sdfo.nightly.scrub import scrub
 from sdfo.testing.archive import Archive, fill, new_archive
@@ -67,3 +71,28 @@ def test_a_name_that_is_used_again_has_its_own_days(ripe: Archive) -> None:
     found = freed(ripe, "e3")
     assert (found.files, found.alone) == (0, {YOUNG: 4})
     assert files_of(ripe.san) == before
+
+
+def _late(archive: Archive, study: str, patient: str) -> None:
+    """An image of a study that comes late, under another patient's id."""
+    found = (path for path in sorted(archive.san.rglob("*.dcm")) if pydicom.dcmread(path).StudyInstanceUID == study)
+    ds = pydicom.dcmread(path := next(found))
+    ds.PatientID, ds.SOPInstanceUID = patient, f"{ds.SOPInstanceUID}.9"
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+    ds.save_as(path.parent / "late.dcm")
+
+
+def test_a_corrected_patient_id_frees_nothing(ripe: Archive) -> None:
+    """A hold on a patient: an image that comes late and names the patient otherwise does not end it, nor does a rebuild."""
+    place = ripe.place()
+    catalog: Catalog = place.catalog
+    (row, *_) = catalog.find(Query())
+    catalog.hold(HoldKind.PATIENT, [row.patient_id], "court", "ann")
+    covered = catalog.held([row.study])
+    assert covered == {row.study: (1,)}
+    _late(ripe, row.study, "CORRECTED")
+    assert ripe.night("r2").good
+    assert catalog.held([row.study]) == covered
+    assert freed(ripe).files == 2
+    rebuild(catalog, place.store, place.mounted_nearline, replace=True)
+    assert catalog.held([row.study]) == covered

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, delete, select, update
 
-from sdfo.catalog import attributes, tables
+from sdfo.catalog import attributes, holds, tables
 from sdfo.catalog.engine import batched, upsert
 from sdfo.catalog.journal import as_name, as_text
 from sdfo.model import FileStamp
@@ -133,7 +133,8 @@ def note_files(
 ) -> None:
     """Keep files and what their heads say. One that is there unchanged stays what it is; one of another length or mtime is
     another file, first seen now: scanners use their names again, years later too."""
-    attributes.keep(conn, sorted(known, key=lambda study: study.study), noted=True)
+    with holds.lasting(conn, [study.study for study in known]):
+        attributes.keep(conn, sorted(known, key=lambda study: study.study), noted=True)
     attributes.ensure(conn, ((file.study, file.series) for file in noted))
     there = rows(conn, [folder_id])
     changed = (_noted(folder_id, file, there.get((folder_id, keyed(file.name))), now) for file in noted)
