@@ -8,14 +8,14 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from sdfo.catalog import Catalog, Query
+from sdfo.catalog import Catalog, QuarantineNote, Query
 from sdfo.catalog.holds import HoldKind
 from sdfo.catalog.rebuild import rebuild
 from sdfo.nightly.expire import YOUNG
 from sdfo.nightly.scrub import scrub
 from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.testing.exams import make_exam
-from sdfo.testing.expiring import all_may_go, end_grace, files_of, freed, moment, sql
+from sdfo.testing.expiring import age, all_may_go, end_grace, files_of, freed, moment, sql
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +96,16 @@ def test_a_corrected_patient_id_frees_nothing(ripe: Archive) -> None:
     assert freed(ripe).files == 2
     rebuild(catalog, place.store, place.mounted_nearline, replace=True)
     assert catalog.held([row.study]) == covered
+
+
+def test_what_is_set_aside_in_another_folder_of_the_exam_keeps_all_of_it(ripe: Archive) -> None:
+    """A file that cannot be read shows no study: it may be of any that has files in its folder."""
+    (ripe.san / "more").mkdir()
+    (ripe.san / "exam00" / "S001-I00002.dcm").rename(ripe.san / "more" / "x.dcm")
+    assert ripe.night("r2").good
+    age(ripe, 91)
+    catalog = ripe.place().catalog
+    folder = catalog.folders()[b"more"].id
+    catalog.open_quarantine("r2", QuarantineNote("unreadable", b"y"), study=None, folder_id=folder)
+    found = freed(ripe)
+    assert (found.files, found.alone) == (2, {"nothing set aside": 2})
