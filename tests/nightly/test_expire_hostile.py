@@ -16,6 +16,7 @@ from sdfo.nightly.scrub import scrub
 from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.testing.exams import make_exam
 from sdfo.testing.expiring import age, all_may_go, end_grace, files_of, freed, moment, sql
+from sdfo.tiers.aside import Aside
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +110,27 @@ def test_what_is_set_aside_in_another_folder_of_the_exam_keeps_all_of_it(ripe: A
     catalog.open_quarantine("r2", QuarantineNote("unreadable", b"y"), study=None, folder_id=folder)
     found = freed(ripe)
     assert (found.files, found.alone) == (2, {"nothing set aside": 2})
+
+
+@pytest.mark.parametrize("what", ["link", "folder"])
+def test_what_takes_a_files_place_right_before_it_is_moved_is_put_back(
+    ripe: Archive, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the last look and the move nobody can look: what was moved is no file, and lies where it lay."""
+    real, first = Aside._move, ripe.san / "exam00" / "S001-I00001.dcm"
+
+    def replacing(self: Aside, old: tuple[bytes, ...], new: tuple[bytes, ...]) -> bool:
+        if old[0] == b"exam00" and first.is_file() and not first.is_symlink():
+            first.rename(ripe.folder / "elsewhere")
+            if what == "link":
+                first.symlink_to(ripe.folder / "elsewhere")
+            else:
+                first.mkdir()
+                (first / "new").write_bytes(b"new")
+        return real(self, old, new)
+
+    monkeypatch.setattr(Aside, "_move", replacing)
+    found = freed(ripe)
+    assert (found.files, found.back) == (3, 1)
+    assert first.is_symlink() if what == "link" else (first / "new").read_bytes() == b"new"
+    assert (ripe.folder / "elsewhere").exists()
