@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from sdfo.conf import Expire
 from sdfo.model import Tier
@@ -142,12 +144,22 @@ def test_policies_by_modality() -> None:
         {"modalities": {"MG": {"san_days": 365, "copies": ["hdfs"]}, "CT": {"san_days": 30}, "XA": {"hdfs_days": 5}}}
     )
     assert terms(settings, Tier.SAN, ("CT",)).days == 30
-    assert terms(settings, Tier.SAN, ("CT", "MG")).days == 365
+    assert terms(settings, Tier.SAN, ("CT", "MG")).days == terms(settings, Tier.SAN, ("Mg",)).days == 365
     assert terms(settings, Tier.SAN, ("CT", "SR")).days == terms(settings, Tier.SAN, ()).days == 90
     assert terms(settings, Tier.SAN, ("MG",)).copies == {Tier.HDFS}
     assert terms(settings, Tier.SAN, ("MG", "CT")).copies == {Tier.HDFS, Tier.NEARLINE, Tier.TAPE}
     assert (terms(settings, Tier.HDFS, ("XA",)).days, terms(settings, Tier.HDFS, ("XA", "CT")).days) == (5, None)
     assert [least_days(settings, tier) for tier in (Tier.SAN, Tier.HDFS, Tier.NEARLINE)] == [30, 5, None]
+
+
+@pytest.mark.parametrize(
+    "own",
+    [{"modalities": {"mg": {"san_days": 3650}}}, {"san_days": 1e6}, {"drill_days": float("inf")}, {"grace_days": -1}],
+)
+def test_settings_that_would_do_other_than_they_say_are_refused(own: dict[str, Any]) -> None:
+    """A policy for a modality that no image has, days beyond the calendar, or before tonight."""
+    with pytest.raises(ValidationError):
+        Expire.model_validate(own)
 
 
 H = 3600.0

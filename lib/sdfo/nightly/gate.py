@@ -213,7 +213,7 @@ def _closed(facts: Facts, dear: bool) -> Iterator[tuple[str, str]]:
 def terms(settings: Expire, tier: Tier, modalities: tuple[str, ...]) -> Terms:
     """For an exam with images of these modalities: of several the longest days and all copies count."""
     field = f"{tier}_days"
-    policies = [settings.modalities.get(modality) for modality in modalities] or [None]
+    policies = [settings.modalities.get(modality.upper()) for modality in modalities] or [None]
     days = [getattr(settings, field) if p is None or getattr(p, field) is None else getattr(p, field) for p in policies]
     copies = [settings.copies if p is None or p.copies is None else p.copies for p in policies]
     return Terms(
