@@ -103,9 +103,9 @@ def attend(place: Place) -> Attended:
 
 def _arrived(store: Store) -> Iterable[str]:
     """Volumes in in/ that nobody has proven yet."""
-    names = {stat.path.removeprefix(f"{tape.IN}/") for stat in store.list(tape.IN)}
-    tars = {name.removesuffix(".tar") for name in names if name.endswith(".tar")}
-    return sorted(volume for volume in tars if f"{volume}.proven" not in names)
+    paths = {stat.path for stat in store.list(tape.IN)}
+    tars = {volume for path in paths if (volume := tape.volume_of(path, tape.IN, ".tar")) is not None}
+    return sorted(volume for volume in tars if tape.proven(volume) not in paths)
 
 
 def _proven(place: Place, volume: str) -> bool:

@@ -159,8 +159,8 @@ def copies(manifest: Manifest) -> list[NewCopy]:
 
 def recorded(place: Place) -> Iterator[tuple[VolumeRow, list[NewCopy]]]:
     """Every volume of which a manifest is kept, for a catalog that was lost. What its receipt says the next step reads."""
-    names = [stat.path for stat in place.tape.list(tape.MANIFESTS) if stat.path.endswith(".json")]
-    for name in (path.removeprefix(f"{tape.MANIFESTS}/").removesuffix(".json") for path in names):
+    names = [tape.volume_of(stat.path, tape.MANIFESTS, ".json") for stat in place.tape.list(tape.MANIFESTS)]
+    for name in (name for name in names if name is not None):
         at = whereabouts(place.tape, name)
         if at is None and place.tape.has(tape.digest(tape.SEALED, name)):
             continue  # its tar never got its name

@@ -117,9 +117,8 @@ class _Stage:
 
     def _sealed(self) -> Iterator[str]:
         for stat in list(self.place.tape.list(tape.SEALED)):
-            name = stat.path.removeprefix(f"{tape.SEALED}/")
-            if name.endswith((".tar", ".sha256")):
-                yield name.rpartition(".")[0]
+            found = (tape.volume_of(stat.path, tape.SEALED, suffix) for suffix in (".tar", ".sha256"))
+            yield from (volume for volume in found if volume is not None)
 
     def _adopt(self, volume: str) -> None:
         """Read it again first. What is beside a tar that never got its name goes."""
@@ -163,8 +162,8 @@ class _Stage:
             if now.plus(-self.removed).share <= self.settings.clear_at:
                 return
             self.mine.check()
-            volume = stat.path.rpartition("/")[2].removesuffix(".tar")
-            if stat.path.startswith(f"{tape.IN}/"):
+            volume = _volume_in(stat.path)
+            if volume is not None and stat.path.startswith(f"{tape.IN}/"):
                 with suppress(Missing):
                     store.delete(tape.proven(volume))
             store.delete(stat.path)
@@ -172,8 +171,7 @@ class _Stage:
 
     def _eligible(self, pinned: set[str]) -> list[Stat]:
         stats = [stat for folder in (tape.RETIRED, tape.IN) for stat in self.place.tape.list(folder)]
-        tars = (stat for stat in stats if stat.path.endswith(".tar"))
-        loose = (stat for stat in tars if stat.path.rpartition("/")[2].removesuffix(".tar") not in pinned)
+        loose = (stat for stat in stats if _volume_in(stat.path) not in pinned | {None})
         return sorted(loose, key=lambda stat: (stat.modified, stat.path))
 
     def _next(self) -> list[Waiting]:
@@ -311,6 +309,11 @@ class _Stage:
             share=room(self.place.tape, self.settings).share,
             stopped=self.stopped,
         )
+
+
+def _volume_in(path: str) -> str | None:
+    """The volume whose tar lies here; None for any other file."""
+    return tape.volume_of(path, path.partition("/")[0], ".tar")
 
 
 def _blamed(error: VolumeError, parts: Sequence[Gathered]) -> dict[str, str]:

@@ -43,8 +43,9 @@ class Request:
 def receipts(store: Store) -> Iterator[str]:
     """The volumes of which a receipt lies there."""
     for stat in store.list(tape.RECEIPTS):
-        if stat.path.endswith(_SUFFIX):
-            yield stat.path.removeprefix(tape.RECEIPTS + "/").removesuffix(_SUFFIX)
+        volume = tape.volume_of(stat.path, tape.RECEIPTS, _SUFFIX)
+        if volume is not None:
+            yield volume
 
 
 def read_receipt(store: Store, volume: str) -> Receipt:
@@ -80,8 +81,9 @@ def ask(store: Store, request: Request) -> bool:
 def requests(store: Store) -> Iterator[tuple[str, float]]:
     """The volumes that were asked for, and when, in seconds since the epoch by the store's clock."""
     for stat in store.list(tape.REQUEST):
-        if stat.path.endswith(".json"):
-            yield stat.path.removeprefix(tape.REQUEST + "/").removesuffix(".json"), stat.modified
+        volume = tape.volume_of(stat.path, tape.REQUEST, ".json")
+        if volume is not None:
+            yield volume, stat.modified
 
 
 def withdraw(store: Store, volume: str) -> None:
