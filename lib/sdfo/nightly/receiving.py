@@ -21,7 +21,7 @@ from sdfo.tiers.tape import exchange, proving
 from sdfo.tiers.tape.reading import manifest_of, whereabouts
 
 ARRIVING_SECONDS = 900
-"""For so long after its last change a volume that is too short may be one that is still being written."""
+"""For so long after its last change a volume that is too short, or a receipt that is no JSON, may still be being written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,43 +34,63 @@ class Received:
 
 def take_receipts(place: Place) -> Received:
     """Bring volumes to the state that their receipts tell of. A receipt stays where it is; what is wrong goes to failed/."""
-    taken, refused = 0, 0
     known = {row.name: row for row in place.catalog.volumes()}
-    there = {stat.path for stat in place.tape.list(tape.READY)}
-    for volume in list(exchange.receipts(place.tape)):
-        row = known.get(volume)
-        if row is not None and row.state in (VERIFIED, DAMAGED):
-            if tape.tar(tape.READY, volume) in there:
-                _retire(place.tape, row)
-            continue
-        why = "no volume of this archive" if row is None else _take(place, row)
-        taken += why is None
+    answers = list[str | None]()
+    for volume, modified in list(exchange.receipts(place.tape)):
+        why = _answer(place, known.get(volume), volume, modified)
         if why:
-            refused += 1
-            path = exchange.note_failure(place.tape, volume, f"its receipt: {why}")
-            place.tape.rename(tape.receipt(volume), path.removesuffix(".json") + ".receipt")
-    return Received(taken, refused)
+            _refuse(place.tape, volume, why)
+        answers.append(why)
+    return Received(answers.count(None), sum(map(bool, answers)))
 
 
-def _take(place: Place, row: VolumeRow) -> str | None:
-    """Why a receipt is refused; None if it was taken, "" if it says nothing new."""
+def _answer(place: Place, row: VolumeRow | None, volume: str, modified: float) -> str | None:
+    """Why a receipt is refused; None if it was taken, "" if it says nothing new, or nothing yet.
+
+    That of an unknown volume stays where there is a manifest: a catalog that was lost may have come back without the volume,
+    and a rebuild that finds it needs the receipt.
+    """
+    if row is None:
+        return "" if place.tape.has(tape.manifest(volume)) else "no volume of this archive"
+    if not _is_old(row, modified):
+        return _take(place, row, modified)
+    if place.tape.has(tape.tar(tape.READY, volume)):
+        _retire(place.tape, row)
+    return ""
+
+
+def _is_old(row: VolumeRow, modified: float) -> bool:
+    """Whether a receipt was taken before. A later one may tell that the tape was copied to another, or went bad."""
+    taken = row.state == VERIFIED and row.written is not None and modified <= row.written.timestamp()
+    return taken or row.state == DAMAGED
+
+
+def _refuse(store: Store, volume: str, why: str) -> None:
+    path = exchange.note_failure(store, volume, f"its receipt: {why}")
+    with suppress(Missing):
+        store.rename(tape.receipt(volume), path.removesuffix(".json") + ".receipt")
+
+
+def _take(place: Place, row: VolumeRow, modified: float) -> str | None:
+    """As `_answer`."""
     try:
         receipt = exchange.read_receipt(place.tape, row.name)
+    except Missing:
+        return ""
     except VolumeError as error:
-        return error.what
+        arriving = isinstance(error, exchange.NotJson) and time.time() - modified < ARRIVING_SECONDS
+        return "" if arriving else error.what
     if receipt.sha256 not in (None, row.sha256):
         if not place.tape.has(tape.tar(tape.READY, row.name)):  # else the tape system finds it there again
             place.catalog.keep_volume(replace(row, state=DAMAGED), "the tape gave back other bytes")
         return "the tape gave back other bytes"
-    state = WRITTEN if receipt.sha256 is None else VERIFIED
-    if state == row.state:
-        return ""
-    at = row.written or datetime.now(UTC)
-    told = replace(row, state=state, barcode=receipt.barcode, position=receipt.position, written=at)
-    place.catalog.keep_volume(told)
-    crashpoints.passing("stage.receipt")
-    _retire(place.tape, row)
-    return None
+    state = WRITTEN if receipt.sha256 is None and row.state != VERIFIED else VERIFIED
+    told = replace(row, state=state, barcode=receipt.barcode, position=receipt.position)
+    if told != row:
+        place.catalog.keep_volume(replace(told, written=datetime.now(UTC)))
+        crashpoints.passing("stage.receipt")
+    _retire(place.tape, row)  # a step that was killed before may have left it
+    return "" if told == row else None
 
 
 def _retire(store: Store, row: VolumeRow) -> None:
