@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +13,15 @@ import pytest
 from sqlalchemy import delete
 
 from sdfo.catalog import Query, tables
+from sdfo.client import Archive as Client
+from sdfo.errors import OnTape
 from sdfo.model import Tier
 from sdfo.nightly.recall import recall
 from sdfo.nightly.receiving import attend
+from sdfo.stores import Store
 from sdfo.testing.archive import Archive, fill, new_archive
+from sdfo.tiers.tape import exchange, proving
+from sdfo.tiers.tape.reading import TapeStore
 
 CLEARING = {"tape": {"root": "tape", "clear_at": 1e-9, "close_at": 1.0}}
 ODD = ["a b", "$(x)", "M\udcfcller", "..", "x\ny"]
@@ -60,6 +66,10 @@ def states(archive: Archive) -> set[str]:
 
 def study(archive: Archive) -> str:
     return next(iter(archive.place().catalog.find(Query()))).study
+
+
+def study_on(archive: Archive, name: str) -> str:
+    return archive.place().catalog.on_volume(name)[0][0].study
 
 
 def receipt(archive: Archive, **fields: object) -> Path:
@@ -157,3 +167,128 @@ def test_a_step_killed_while_it_takes_a_receipt(offered: Archive) -> None:
     offered.stage("t2")
     assert not list((area(offered) / "ready").glob("*.ready"))
     assert list((area(offered) / "retired").glob("*.tar"))
+
+
+def test_a_request_made_meanwhile_is_not_withdrawn(taped: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recall is asked for while another process looks at what came back."""
+    real = exchange.requests
+
+    def meanwhile(store: Store) -> Iterator[tuple[str, float]]:
+        monkeypatch.setattr(exchange, "requests", real)
+        recall(taped.place(), study(taped))
+        return real(store)
+
+    monkeypatch.setattr(exchange, "requests", meanwhile)
+    attend(taped.place())
+    assert len(list((area(taped) / "request").glob("*.json"))) == 1
+
+
+def test_a_volume_that_changes_while_it_is_read_is_still_arriving(
+    taped: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file has its full size from the beginning."""
+    path = arrived(taped)
+    whole = path.read_bytes()
+    path.write_bytes(bytes(len(whole)))
+    real = proving.digest_of
+
+    def growing(store: Store, at: str) -> str:
+        found = real(store, at)
+        path.write_bytes(whole)
+        os.utime(path, (2, 2))
+        return found
+
+    monkeypatch.setattr(proving, "digest_of", growing)
+    attend(taped.place())
+    monkeypatch.undo()
+    assert states(taped) == {"verified"}
+    assert attend(taped.place()).done == 1
+
+
+def test_an_old_proof_proves_no_later_volume(taped: Archive) -> None:
+    """Somebody removed the volume and left the mark beside it: what comes back later is proven anew."""
+    path = arrived(taped)
+    attend(taped.place())
+    whole = path.read_bytes()
+    path.unlink()
+    assert recall(taped.place(), study(taped)).state == "waiting"
+    path.write_bytes(whole[: len(whole) // 2])
+    attend(taped.place())
+    assert taped.place().catalog.recalls()[0].state == "waiting"
+    path.write_bytes(whole)
+    assert attend(taped.place()).done == 1
+
+
+@pytest.mark.parametrize("kind", ["loop", "dangling", "folder"])
+def test_a_volume_that_cannot_be_opened_costs_only_itself(taped: Archive, kind: str) -> None:
+    """A link in a circle, one to nowhere, a folder."""
+    row = recall(taped.place(), study(taped))
+    path = area(taped) / "in" / f"{volume(taped)}.tar"
+    if kind == "loop":
+        path.symlink_to(path.name)
+    elif kind == "dangling":
+        path.symlink_to("nowhere")
+    elif kind == "folder":
+        path.mkdir()
+    fill(taped.san, range(5, 6), 16)
+    taped.night("r2")
+    assert taped.stage("t3").volumes == 1
+    assert taped.place().catalog.recall(row.id).state in ("waiting", "failed")
+    assert "damaged" not in states(taped)
+
+
+def test_the_wrong_tape_under_the_right_name_is_no_damage(taped: Archive) -> None:
+    """The library brought another volume of ours: ours is not damaged by that, and comes when it is asked for again."""
+    fill(taped.san, range(5, 6), 16)
+    taped.night("r2")
+    taped.on_tape("t3")
+    first, second = (row.name for row in taped.place().catalog.volumes())
+    row = recall(taped.place(), study_on(taped, first))
+    shutil.copy(taped.folder / "library" / f"{second}.tar", area(taped) / "in" / f"{first}.tar")
+    os.utime(area(taped) / "in" / f"{first}.tar", (1, 1))
+    attend(taped.place())
+    assert states(taped) == {"verified"}
+    found = taped.place().catalog.recall(row.id)
+    assert found.state == "failed"
+    assert recall(taped.place(), study_on(taped, first)).state == "waiting"
+    taped.library().once()
+    assert attend(taped.place()).done == 1
+
+
+def test_a_volume_that_was_given_up_and_is_found_counts_again(taped: Archive) -> None:
+    """Every byte of it is what was sealed."""
+    catalog = taped.place().catalog
+    (row,) = catalog.volumes()
+    catalog.keep_volume(replace(row, state="damaged"), "it was given up")
+    shutil.copy(taped.folder / "library" / f"{row.name}.tar", area(taped) / "in" / f"{row.name}.tar")
+    attend(taped.place())
+    assert catalog.volumes()[0].state == "verified"
+    assert states(taped) == {"verified"}
+    assert catalog.queue("tape").parts == 0
+
+
+def test_a_volume_that_goes_while_it_is_read_is_no_damage(taped: Archive, tmp_path: Path) -> None:
+    """It has to be recalled; nothing on it is damaged by that."""
+    path = arrived(taped)
+    attend(taped.place())
+    store = TapeStore(taped.place().tape)
+    opened = store.volume(path.stem)
+    path.unlink()
+    with pytest.raises(OnTape):
+        opened.open(opened.manifest.entries[0].path)
+
+
+def test_a_manifest_that_is_damaged_does_not_condemn_its_volume(taped: Archive) -> None:
+    """The one kept beside the volumes has a flipped bit: the volume's own is right."""
+    name = volume(taped)
+    kept = area(taped) / "manifests" / f"{name}.json"
+    told = json.loads(kept.read_text())
+    told["files"][0]["offset"] += 512
+    kept.write_text(json.dumps(told))
+    shutil.rmtree(taped.folder / "hdfs/exams")
+    arrived(taped)
+    assert attend(taped.place()).done == 1
+    client = Client(taped.settings())
+    for row in taped.place().catalog.find(Query()):
+        assert len(list(client.exam(row.study))) == 2
+    assert states(taped) == {"verified"}

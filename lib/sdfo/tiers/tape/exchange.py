@@ -117,6 +117,18 @@ def note_failure(store: Store, volume: str, reason: str, **facts: Any) -> str:
     return path
 
 
+def note_unreadable(store: Store, volume: str, reason: str) -> None:
+    """The same, once, of a volume that is looked at again and again."""
+    with suppress(Exists):
+        store.put(f"{tape.FAILED}/{volume}.unreadable.json", _shown({"volume": volume, "reason": _told(reason)}))
+
+
+def refuse(store: Store, volume: str, reason: str) -> None:
+    """Answer a request in the tape system's place."""
+    with suppress(Exists):
+        store.put(tape.failed(volume), _shown({"reason": _told(reason)}))
+
+
 def _aside(volume: str) -> str:
     return f"{tape.FAILED}/{volume}.{secrets.token_hex(4)}.json"
 
