@@ -10,18 +10,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
-from sdfo.catalog import Query, tables
+from sdfo.catalog import Query, RecallRow, tables
+from sdfo.catalog.catalog import Catalog
 from sdfo.client import Archive as Client
-from sdfo.errors import OnTape
+from sdfo.errors import Full, OnTape
 from sdfo.model import Tier
+from sdfo.nightly import sealing
+from sdfo.nightly.gc import gc
 from sdfo.nightly.recall import recall
 from sdfo.nightly.receiving import attend
-from sdfo.stores import Store
+from sdfo.nightly.restore import restore
+from sdfo.stores import Sink, Store
+from sdfo.stores.local import LocalStore
 from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.tiers.tape import exchange, proving
-from sdfo.tiers.tape.reading import TapeStore
+from sdfo.tiers.tape.reading import TapeStore, whereabouts
 
 CLEARING = {"tape": {"root": "tape", "clear_at": 1e-9, "close_at": 1.0}}
 ODD = ["a b", "$(x)", "M\udcfcller", "..", "x\ny"]
@@ -286,9 +291,103 @@ def test_a_manifest_that_is_damaged_does_not_condemn_its_volume(taped: Archive) 
     told["files"][0]["offset"] += 512
     kept.write_text(json.dumps(told))
     shutil.rmtree(taped.folder / "hdfs/exams")
+    for exam in taped.san.glob("exam*"):
+        shutil.rmtree(exam)
     arrived(taped)
     assert attend(taped.place()).done == 1
     client = Client(taped.settings())
     for row in taped.place().catalog.find(Query()):
         assert len(list(client.exam(row.study))) == 2
     assert states(taped) == {"verified"}
+
+
+def test_room_is_never_made_of_what_is_on_no_tape(taped: Archive) -> None:
+    """The tape is lost, the volume is still here: it may be the last copy there is."""
+    path = arrived(taped)
+    attend(taped.place())
+    catalog = taped.place().catalog
+    (row,) = catalog.volumes()
+    catalog.keep_volume(replace(row, state="damaged"), "it was given up")
+    with catalog.database.write() as conn:
+        conn.execute(update(tables.recall).values(pinned=None))
+        conn.execute(update(tables.copy).where(tables.copy.c.tier == "hdfs").values(state="retired"))
+    shutil.rmtree(taped.folder / "hdfs/exams")
+    taped.stage("t3", **CLEARING)
+    assert path.exists()
+
+
+def test_a_recall_asked_while_room_is_made_keeps_its_volume(taped: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look at who waits and the removal."""
+    arrived(taped)
+    attend(taped.place())
+    with taped.place().catalog.database.write() as conn:
+        conn.execute(update(tables.recall).values(pinned=None))
+    found = list[RecallRow]()
+    pins = Catalog.pinned_volumes
+
+    def pinned(self: Catalog) -> set[str]:
+        before = pins(self)
+        if not found:
+            found.append(recall(taped.place(), study(taped)))
+        return before
+
+    monkeypatch.setattr(Catalog, "pinned_volumes", pinned)
+    taped.stage("t3", **CLEARING)
+    row = taped.place().catalog.recall(found[0].id)
+    assert row.state == "waiting" or whereabouts(taped.place().tape, volume(taped)) is not None
+
+
+def test_two_volumes_never_share_a_name(offered: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lot falls on a name that was given: it is drawn again."""
+    taken = volume(offered).partition("-")[2]
+    given = iter([taken, taken])
+    real = sealing.secrets.token_hex
+    monkeypatch.setattr(sealing.secrets, "token_hex", lambda size=None: next(given, None) or real(size))
+    fill(offered.san, range(5, 6), 16)
+    offered.night("r2")
+    given = iter([taken, taken])
+    offered.stage("t2")
+    assert len(offered.place().catalog.volumes()) == 2
+
+
+def test_a_sealed_volume_of_parts_that_nobody_knows_stays(offered: Archive) -> None:
+    """The catalog came back from a backup older than the volume: it may hold the only copy of them."""
+    name = volume(offered)
+    for file in ("tar", "sha256"):
+        (area(offered) / "ready" / f"{name}.{file}").rename(area(offered) / "sealed" / f"{name}.{file}")
+    (area(offered) / "ready" / f"{name}.ready").unlink()
+    with offered.place().catalog.database.write() as conn:
+        for table in reversed(tables.metadata.sorted_tables):
+            if table not in (tables.lease, tables.gate):
+                conn.execute(delete(table))
+    shutil.rmtree(offered.folder / "hdfs/exams")
+    offered.stage("t2", now=False)
+    assert (area(offered) / "sealed" / f"{name}.tar").exists()
+
+
+def test_a_full_hdfs_is_not_a_tape_that_cannot_be_reached(taped: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The restore ends with what it is: no room on HDFS."""
+    arrived(taped)
+    attend(taped.place())
+    shutil.rmtree(taped.folder / "hdfs/exams")
+    place, real = taped.place("x1"), LocalStore.create
+
+    def full(self: LocalStore, path: str, **words: bool) -> Sink:
+        if self.url == place.store.url and path.startswith("attempts/"):
+            raise Full("the disk is full, or a quota used up", path=path)
+        return real(self, path, **words)
+
+    monkeypatch.setattr(LocalStore, "create", full)
+    with pytest.raises(Full):
+        restore(place, None)
+
+
+def test_gc_leaves_a_run_alone_whatever_its_name(offered: Archive) -> None:
+    """Manifests of a run that is called like a job's folder, and no job's."""
+    offered.place().store.put("runs/mrjob-1/work.jsonl", b"")
+    offered.place().store.put("runs/r1/mrjob-1/part-0", b"")
+    gc(offered.place(), keep_seconds=-1)
+    assert [offered.place().store.has(f"runs/{path}") for path in ("mrjob-1/work.jsonl", "r1/mrjob-1/part-0")] == [
+        True,
+        False,
+    ]
