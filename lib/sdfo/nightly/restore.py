@@ -237,6 +237,8 @@ class _Restore:
             self._mark(held, Tier.TAPE, "damaged", f"damaged: {error.what}")
             found = f"its copy on tape is not whole either: {error.what}"
         except (StoreError, Postponed) as error:
+            if isinstance(error, StoreError) and error.path is not None and error.path.startswith("attempts/"):
+                raise  # HDFS is full or away, and not the volume
             found = f"volume {name} cannot be reached: {error.what}"
         return _Failed(f"{why}, and {found}") if isinstance(found, str) else found
 
