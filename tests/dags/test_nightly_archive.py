@@ -33,7 +33,10 @@ def test_no_dag_fails_to_import(airflow) -> None:
     assert [dag["dag_id"] for dag in airflow.json("dags", "list")] == [
         "backfill",
         "backup_nearline",
+        "drill",
+        "expire_san",
         "nightly_archive",
+        "scrub",
         "stage_tape",
     ]
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +14,9 @@ from sdfo.crashpoints import NAMES
 from sdfo.nightly.backup import backup
 from sdfo.nightly.gc import gc
 from sdfo.nightly.local import LocalEngine
-from sdfo.nightly.place import Place
 from sdfo.nightly.restore import restore
 from sdfo.testing.archive import Archive, fill, new_archive
+from sdfo.testing.dying import killed_at, killed_at_fsync
 from sdfo.testing.exams import make_exam
 
 APART = {"hdfs": {"root": "hdfs", "max_record_mib": 1}}
@@ -54,32 +52,7 @@ def _study(archive: Archive) -> str:
 
 @pytest.fixture
 def waiting(template: Archive, tmp_path: Path) -> Archive:
-    return _copy(template, tmp_path / "archive")
-
-
-def _copy(archive: Archive, folder: Path) -> Archive:
-    shutil.copytree(archive.folder, folder, symlinks=True)
-    return Archive(folder)
-
-
-def _child(work: Callable[[], object]) -> int:
-    """How a child of this process ends that does this work: its exit code, or minus the signal."""
-    child = os.fork()
-    if child == 0:
-        try:
-            work()
-        except BaseException:  # noqa: BLE001 a fault must not go on as a second pytest
-            os._exit(2)
-        os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def _killed(point: str, work: Callable[[], object]) -> None:
-    def dying() -> None:
-        os.environ["SDFO_CRASH_AT"] = point
-        work()
-
-    assert _child(dying) == -signal.SIGKILL
+    return template.copy(tmp_path / "archive")
 
 
 def _back_up(archive: Archive) -> object:
@@ -106,7 +79,7 @@ def _whole(archive: Archive) -> None:
 def test_a_backup_killed_at_a_crash_point_is_made_good_by_the_next(waiting: Archive, point: str) -> None:
     """Of the same run, as a scheduler's retry does."""
     before = waiting.parts()
-    _killed(point, lambda: _back_up(waiting))
+    assert killed_at(point, lambda: _back_up(waiting))
     _back_up(waiting)
     assert waiting.parts() == before
     _whole(waiting)
@@ -121,7 +94,7 @@ def test_a_restore_killed_at_a_crash_point_is_made_good_by_the_next(waiting: Arc
         file = waiting.folder / "hdfs" / path
         file.write_bytes(file.read_bytes()[:-1] + b"\xff")
     study = Path(next(path for path in before if path.endswith(".dcm"))).name.split("-")[0]
-    _killed(point, lambda: restore(waiting.place("x1", **APART), study))
+    assert killed_at(point, lambda: restore(waiting.place("x1", **APART), study))
     held = waiting.place().catalog.lease_holder("restore")
     assert held is not None
     waiting.place().catalog.release(held)
@@ -131,33 +104,12 @@ def test_a_restore_killed_at_a_crash_point_is_made_good_by_the_next(waiting: Arc
     _whole(waiting)
 
 
-def _dies(archive: Archive, at: int, work: Callable[[Place], object]) -> bool:
-    """Whether `work`, in a process of its own, meets its death at the `at`-th time that it makes something durable."""
-
-    def dying() -> None:
-        real, passed = os.fsync, 0
-
-        def fsync(fd: int) -> None:
-            nonlocal passed
-            passed += 1
-            if passed == at:
-                os.kill(os.getpid(), signal.SIGKILL)
-            real(fd)
-
-        os.fsync = fsync
-        work(archive.place("b1", **APART))
-
-    code = _child(dying)
-    assert code in (0, -signal.SIGKILL)
-    return code != 0
-
-
 @pytest.mark.long
 def test_a_backup_killed_anywhere_is_made_good_by_the_next(template: Archive, tmp_path: Path) -> None:
     """At each of its fsyncs, renames and commits in between; half of the times a damaged copy is there to be replaced."""
     deaths = 0
     for replaced in (False, True):
-        ready = _copy(template, tmp_path / f"ready-{replaced}")
+        ready = template.copy(tmp_path / f"ready-{replaced}")
         if replaced:
             _back_up(ready)
             for path in ready.parts():
@@ -169,8 +121,8 @@ def test_a_backup_killed_anywhere_is_made_good_by_the_next(template: Archive, tm
         at = 0
         while True:
             at += 1
-            dying = _copy(ready, tmp_path / "dying")
-            if not _dies(dying, at, lambda place: backup(place, LocalEngine(0))):
+            dying = ready.copy(tmp_path / "dying")
+            if not killed_at_fsync(at, partial(_back_up, dying)):
                 break
             _back_up(dying)
             _whole(dying)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import signal
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from sdfo.client import Archive as Client
 from sdfo.crashpoints import NAMES
 from sdfo.testing.archive import Archive, fill, new_archive
+from sdfo.testing.dying import killed_at, killed_at_fsync
 from sdfo.testing.expiring import all_may_go, end_grace, files_of, freed, studies
 from sdfo.tiers.aside import Aside, AsideFile
 
@@ -34,32 +34,11 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Archive:
 
 @pytest.fixture
 def ripe(template: Archive, tmp_path: Path) -> Archive:
-    return copied(template, tmp_path / "archive")
-
-
-def copied(archive: Archive, folder: Path) -> Archive:
-    shutil.copytree(archive.folder, folder, symlinks=True)
-    return Archive(folder)
-
-
-def child(work: Callable[[], object]) -> int:
-    """How a child of this process ends that does this work: its exit code, or minus the signal."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            work()
-        except BaseException:  # noqa: BLE001 a fault must not go on as a second pytest
-            os._exit(2)
-        os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return template.copy(tmp_path / "archive")
 
 
 def killed(archive: Archive, point: str) -> None:
-    def dying() -> None:
-        os.environ["SDFO_CRASH_AT"] = point
-        freed(archive)
-
-    assert child(dying) == -signal.SIGKILL
+    assert killed_at(point, lambda: freed(archive))
 
 
 def everywhere(archive: Archive) -> set[str]:
@@ -136,15 +115,15 @@ def test_killed_anywhere(template: Archive, tmp_path: Path) -> None:
     """At each fsync of moving, and of removing: nothing is lost, and the next runs end well."""
     deaths = 0
     for removing in (False, True):
-        ready = copied(template, tmp_path / f"ready-{removing}")
+        ready = template.copy(tmp_path / f"ready-{removing}")
         before = files_of(ready.san)
         if removing:
             freed(ready)
             end_grace(ready)
             ready.place().catalog.close()
         for at in range(1, 1000):
-            dying = copied(ready, tmp_path / "dying")
-            if child(lambda at=at, archive=dying: _dies(archive, at)) == 0:
+            dying = ready.copy(tmp_path / "dying")
+            if not killed_at_fsync(at, partial(freed, dying)):
                 break
             if not removing:
                 assert everywhere(dying) == set(before.values())
@@ -153,17 +132,3 @@ def test_killed_anywhere(template: Archive, tmp_path: Path) -> None:
             deaths += 1
         shutil.rmtree(dying.folder)
     assert deaths > 30
-
-
-def _dies(archive: Archive, at: int) -> None:
-    real, passed = os.fsync, 0
-
-    def fsync(fd: int) -> None:
-        nonlocal passed
-        passed += 1
-        if passed == at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        real(fd)
-
-    os.fsync = fsync
-    freed(archive)

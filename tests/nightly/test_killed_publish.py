@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from sdfo.nightly.report import report
 from sdfo.nightly.scan import scan
 from sdfo.nightly.verify import verify
 from sdfo.testing.archive import Archive, new_archive
+from sdfo.testing.dying import killed_at_fsync
 from sdfo.testing.exams import Series, make_exam
 
 pytestmark = pytest.mark.night
@@ -40,28 +41,8 @@ def _verified(archive: Archive) -> None:
     place.catalog.close()
 
 
-def _dies(archive: Archive, at: int) -> bool:
-    """Whether publish, in a process of its own, meets its death at the `at`-th time that it makes something durable."""
-    child = os.fork()
-    if child == 0:
-        real, passed = os.fsync, 0
-
-        def fsync(fd: int) -> None:
-            nonlocal passed
-            passed += 1
-            if passed == at:
-                os._exit(9)  # no cleanup runs
-            real(fd)
-
-        os.fsync = fsync
-        try:
-            publish(archive.place("r1", **APART))
-        except BaseException:  # noqa: BLE001 a fault must not go on as a second pytest
-            os._exit(2)
-        os._exit(0)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert code in (0, 9)
-    return code == 9
+def _publish(archive: Archive) -> None:
+    publish(archive.place("r1", **APART))
 
 
 def _end(archive: Archive) -> dict[str, object]:
@@ -84,19 +65,18 @@ def test_publish_killed_anywhere_is_made_good_by_the_next(tmp_path: Path):
     (tmp_path / "whole").mkdir()
     whole = new_archive(tmp_path / "whole")
     _verified(whole)
-    shutil.copytree(whole.folder, tmp_path / "pristine", symlinks=True)
-    publish(whole.place("r1", **APART))
+    pristine = whole.copy(tmp_path / "pristine")
+    _publish(whole)
     expected = _end(whole)
     assert expected["good"]
     assert expected["catalogued"] == set(expected["parts"])
     at, ends = 0, list[dict[str, object]]()
     while True:
         at += 1
-        dying = Archive(tmp_path / str(at))
-        shutil.copytree(tmp_path / "pristine", dying.folder, symlinks=True)
-        if not _dies(dying, at):
+        dying = pristine.copy(tmp_path / str(at))
+        if not killed_at_fsync(at, partial(_publish, dying)):
             break
-        publish(dying.place("r1", **APART))
+        _publish(dying)
         ends.append(_end(dying))
         shutil.rmtree(dying.folder)
     assert len(ends) > 20

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from sdfo.nightly.expire import ExpireReport
 from sdfo.nightly.restore import restore
 from sdfo.nightly.retire import retire
 from sdfo.testing.archive import Archive, fill, new_archive
+from sdfo.testing.dying import killed_at
 from sdfo.testing.expiring import age, all_may_go, files_of, freed, moment, sql, studies
 
 
@@ -127,12 +126,7 @@ def test_a_hold_keeps_copies_everywhere(old: Archive) -> None:
 @pytest.mark.parametrize("point", ["retire.renamed", "retire.committed"])
 def test_killed_it_is_made_good_by_the_next(old: Archive, point: str) -> None:
     """What was moved and not committed is moved back first; then all goes as if nothing had been."""
-    child = os.fork()
-    if child == 0:
-        os.environ["SDFO_CRASH_AT"] = point
-        retired(old)
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert killed_at(point, lambda: retired(old))
     assert images(old) == set(files_of(old.folder / "before").values())
     retired(old)
     assert old.parts() == {}
@@ -147,7 +141,11 @@ def test_a_rebuilt_catalog_knows_what_went_from_hdfs(old: Archive) -> None:
     before = [old.place().catalog.locate(study) for study in studies(old)]
     place = old.place("rebuild")
     report = rebuild(
-        place.catalog, place.store, place.nearline, elsewhere=elsewhere(place, place.nearline), replace=True
+        place.catalog,
+        place.store,
+        place.mounted_nearline,
+        elsewhere=elsewhere(place, place.mounted_nearline),
+        replace=True,
     )
     assert (report.parts, report.missing, report.refused) == (2, (), ())
     assert images(old) == set(files_of(old.folder / "before").values())
@@ -163,7 +161,11 @@ def test_a_rebuilt_catalog_knows_what_was_lost_on_hdfs(old: Archive) -> None:
     (old.folder / "hdfs" / min(before)).unlink()
     place = old.place("rebuild")
     report = rebuild(
-        place.catalog, place.store, place.nearline, elsewhere=elsewhere(place, place.nearline), replace=True
+        place.catalog,
+        place.store,
+        place.mounted_nearline,
+        elsewhere=elsewhere(place, place.mounted_nearline),
+        replace=True,
     )
     assert (report.parts, report.missing, report.refused) == (2, (), ())
     assert sorted(copy.state for _, copy in place.catalog.page_of_copies("hdfs")) == ["damaged", "verified"]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from sdfo.errors import Fuse, WrongStore
 from sdfo.nightly.scrub import ScrubReport, scrub
 from sdfo.testing.archive import Archive, fill, new_archive
+from sdfo.testing.dying import killed_at
 from sdfo.testing.expiring import moment, sql
 
 SMALL = {"hdfs": {"root": "hdfs", "max_record_mib": 1}}
@@ -155,12 +154,7 @@ def test_killed_it_is_made_good_by_the_next(old: Archive, point: str) -> None:
     """What was read and not noted is read again."""
     spoil(old, "hdfs", 1)
     before = old.near()
-    child = os.fork()
-    if child == 0:
-        os.environ["SDFO_CRASH_AT"] = point
-        scrubbed(old)
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert killed_at(point, lambda: scrubbed(old))
     scrubbed(old)
     if point == "scrub.marked":  # known to be damaged: what is lost is looked for by listing
         from sdfo.nightly.restore import restore

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from sdfo.crashpoints import NAMES
 from sdfo.model import Tier
 from sdfo.nightly.gc import gc
 from sdfo.testing.archive import Archive, fill, new_archive
+from sdfo.testing.dying import killed_at, killed_at_fsync
 from sdfo.testing.exams import make_exam
 from sdfo.tiers import tape
 from sdfo.tiers.tape import proving
@@ -37,24 +36,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Archive:
 
 @pytest.fixture
 def waiting(template: Archive, tmp_path: Path) -> Archive:
-    return _copy(template, tmp_path / "archive")
-
-
-def _copy(archive: Archive, folder: Path) -> Archive:
-    shutil.copytree(archive.folder, folder)
-    return Archive(folder)
-
-
-def _child(work: Callable[[], object]) -> int:
-    """How a child of this process ends that does this work: its exit code, or minus the signal."""
-    child = os.fork()
-    if child == 0:
-        try:
-            work()
-        except BaseException:  # noqa: BLE001 a fault must not go on as a second pytest
-            os._exit(2)
-        os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return template.copy(tmp_path / "archive")
 
 
 def _round(archive: Archive, run: str = "t1") -> None:
@@ -90,12 +72,11 @@ def _whole(archive: Archive) -> None:
 def test_a_stage_killed_at_a_crash_point_is_made_good_by_the_next(waiting: Archive, point: str) -> None:
     """Of the same run, as a scheduler's retry does; the tape system goes on meanwhile."""
 
-    def dying() -> None:
-        os.environ["SDFO_CRASH_AT"] = point
+    def rounds() -> None:
         _round(waiting)
         _round(waiting)
 
-    assert _child(dying) == -signal.SIGKILL
+    assert killed_at(point, rounds)
     waiting.library().once()
     _round(waiting)
     _whole(waiting)
@@ -109,8 +90,8 @@ def test_a_stage_killed_anywhere_is_made_good_by_the_next(template: Archive, tmp
         at = 0
         while True:
             at += 1
-            archive = _copy(template, tmp_path / f"dying-{number}-{at}")
-            if _child(lambda archive=archive, at=at: _dying(archive, at)) == 0:  # type: ignore[misc]
+            archive = template.copy(tmp_path / f"dying-{number}-{at}")
+            if not killed_at_fsync(at, partial(archive.stage, "t1", **APART)):
                 break
             holder = archive.place().catalog.lease_holder("stage")
             if holder is not None and run != "t1":
@@ -121,18 +102,3 @@ def test_a_stage_killed_anywhere_is_made_good_by_the_next(template: Archive, tmp
             shutil.rmtree(archive.folder)
             deaths += 1
     assert deaths > 40
-
-
-def _dying(archive: Archive, at: int) -> None:
-    """Dies when it makes something durable for the `at`-th time."""
-    real, passed = os.fsync, 0
-
-    def fsync(fd: int) -> None:
-        nonlocal passed
-        passed += 1
-        if passed == at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        real(fd)
-
-    os.fsync = fsync
-    archive.stage("t1", **APART)

@@ -17,26 +17,14 @@ from dataclasses import asdict
 from typing import Any
 
 from sdfo.catalog import Lease
-from sdfo.catalog.runs import REPORT
+from sdfo.catalog.runs import BESIDE, REPORT
 from sdfo.errors import EngineError, Fenced, NoEngine, Postponed, SdfoError, Unavailable, UsageError
 from sdfo.nightly.place import Place
 from sdfo.reader import SITE
 
 ARCHIVE = "archive"
 """The lease of the night's steps; backup, stage and restore have their own, and may be at work beside them."""
-LAST_STEPS = (
-    REPORT,
-    "backup",
-    "restore",
-    "derive",
-    "stage",
-    "catalog-backup",
-    "expire",
-    "expire-hdfs",
-    "expire-nearline",
-    "scrub",
-    "drill",
-)
+LAST_STEPS = (REPORT, *BESIDE)
 """Steps after which a run does no other: their lease is given back when they fail."""
 RENEW_SECONDS, TTL_SECONDS = 30, 300
 POSTPONED = "postponed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import closing
@@ -51,6 +52,10 @@ class Archive:
     """Runs nights over `san` and looks at what they left."""
 
     folder: Path
+
+    def copy(self, folder: Path) -> Archive:
+        """The same archive again, at a folder that is not there yet."""
+        return Archive(Path(shutil.copytree(self.folder, folder, symlinks=True)))
 
     @property
     def san(self) -> Path:
