@@ -3,6 +3,7 @@ the SAN, for an exam so young that it has no other copy."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
 from sdfo.errors import SanError
@@ -40,8 +41,11 @@ def task_of(place: Place, part_id: int, study: str, folder: bytes) -> ExamTask |
 
 
 def from_san(place: Place, task: ExamTask, study: str, check: str) -> PartOutcome | str:
-    """The part as an attempt, for the same files make the same part; or why not."""
+    """The part as an attempt, for the same files make the same part, whatever their times are now; or why not."""
     try:
+        now = {stamp.name: stamp for stamp in place.san.list(task.folder).files}
+        files = tuple(now[stamp.name] for stamp in task.files if stamp.name in now)
+        task = replace(task, files=files)
         (done,) = LocalEngine(place.settings.convert.workers).convert(place.job, [task])
     except SanError as error:
         return f"the SAN does not give its files: {error.what}"
