@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select, update
 
 from sdfo.catalog import copies, tables
 from sdfo.catalog.copies import CopyRow, PartRow
-from sdfo.model import Tier
+from sdfo.model import FileStamp, Tier
 
 _PART, _COPY, _RECORD = tables.part.c, tables.copy.c, tables.instance.c
 
@@ -60,6 +60,20 @@ def at(conn: Connection, tier: Tier, path: str) -> tuple[PartRow, CopyRow] | Non
 
 def originals(conn: Connection, part_id: int) -> list[str]:
     return sorted(conn.execute(select(_RECORD.sha256).where(_RECORD.part_id == part_id)).scalars())
+
+
+def made_of(conn: Connection, part_id: int) -> tuple[int, tuple[FileStamp, ...]] | None:
+    """The exam folder's id and the files in it that a part was made of; None if the SAN has not all of them any more."""
+    folder, file = tables.san_folder.c, tables.san_file.c
+    here = (file.folder_id == folder.id) & (file.name == _RECORD.name) & (file.digest == _RECORD.sha256)
+    columns = (folder.id.label("folder_id"), file.name, file.size, file.mtime_ns, file.ctime_ns)
+    query = select(*columns).select_from(tables.instance).join(tables.part)
+    query = query.join(tables.san_folder, folder.path == _PART.folder).join(tables.san_file, here)
+    rows = conn.execute(query.where(_RECORD.part_id == part_id, file.state != "freed").order_by(file.name)).all()
+    total = conn.execute(select(func.count()).where(_RECORD.part_id == part_id)).scalar_one()
+    if not rows or len(rows) != total:
+        return None
+    return rows[0].folder_id, tuple(FileStamp(row.name, row.size, row.mtime_ns, row.ctime_ns) for row in rows)
 
 
 def _whole(tiers: Iterable[Tier]) -> tuple[ColumnElement[bool], ...]:

@@ -14,7 +14,7 @@ from sdfo.catalog.freeing import ExamFacts, Freed, InGrace, OldFolder
 from sdfo.catalog.holds import Hold, HoldKind
 from sdfo.catalog.leases import Lease
 from sdfo.catalog.transactions import Transactions
-from sdfo.model import Tier
+from sdfo.model import FileStamp, Tier
 
 
 class Removal(Transactions):
@@ -145,6 +145,11 @@ class Removal(Transactions):
         """SHA-256 of each file that a part holds, as it was received; ascending."""
         with self.database.read() as conn:
             return proving.originals(conn, part_id)
+
+    def made_of(self, part_id: int) -> tuple[int, tuple[FileStamp, ...]] | None:
+        """The exam folder's id and the files in it that a part was made of; None if the SAN has not all of them any more."""
+        with self.database.read() as conn:
+            return proving.made_of(conn, part_id)
 
     def mark_copies(self, lease: Lease, marks: Iterable[tuple[int, str, str, str | None]]) -> None:
         """`mark_copy` of many (part, tier, state, why), in one transaction under the lease's token."""

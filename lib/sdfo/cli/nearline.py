@@ -114,8 +114,11 @@ def restore(
     ] = False,
     run: Annotated[str | None, typer.Option(metavar="ID", help="The run's id; made of the time if not given.")] = None,
     dry_run: DryRun = False,
+    waits: Annotated[
+        bool, typer.Option("--wait", help="Until the volumes are back that are asked for, and go on with them.")
+    ] = False,
 ) -> Answer:
-    """Read all copies of an exam and make again what is damaged or missing, from near-line or else from tape.
+    """Read all copies of an exam and make again what is damaged or missing, from near-line, the SAN or else from tape.
 
     Exit 1: something cannot be made again; 75: a volume must come back from tape first.
     """
@@ -125,7 +128,7 @@ def restore(
         raise UsageError("give a UID, or --lost", next_command="sdfo restore --help")
     place = given(ctx).place(run or f"restore-{default_run(given(ctx).settings())}")
     with showing("restore") as progress:
-        found = step(place, uid, progress, dry_run=dry_run)
+        found = step(place, uid, progress, dry_run=dry_run, waits=waits)
     heads = ("study", "part", "tier", "path", "what", "now")
     rows = [(row.study, row.ordinal, row.tier, row.path, row.why, row.done) for row in found.rows]
     text: list[Any] = [Table(heads, rows, frozenset({"part"})), ""] if rows else []
@@ -140,4 +143,19 @@ def restore(
         else f"{found.whole} of {found.copies} copies whole, {bad}"
     )
     text.append(whole)
+    text += [] if dry_run else _after(place, again=found.recalled > 0)
     return Answer(found, text, 1 if found.lost else 75 if found.recalled else 0)
+
+
+def _after(place: Place, *, again: bool) -> list[str]:
+    """What is still to be made by others, and the command."""
+    from sdfo.nightly import figures
+
+    waits = {work: place.catalog.queue(work).parts for work in ("nearline", "tape")}
+    text = ["next, once sdfo recalls says done: sdfo restore --lost; or now, with --wait"] if again else []
+    commands = (("nearline", "backup"), ("tape", "stage"))
+    return text + [
+        f"{figures.many(waits[work], 'part')} wait for a copy on {work}: sdfo {command} --run ID"
+        for work, command in commands
+        if waits[work]
+    ]

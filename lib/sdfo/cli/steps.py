@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime
@@ -13,7 +14,8 @@ import typer
 from sdfo.cli.app import Given, given
 from sdfo.cli.progress import showing
 from sdfo.cli.show import Answer
-from sdfo.errors import NotFound
+from sdfo.errors import NotFound, UsageError
+from sdfo.model import Tier
 
 if TYPE_CHECKING:
     from sdfo.conf import Settings
@@ -33,20 +35,37 @@ def register(app: typer.Typer) -> None:
         app.command(rich_help_panel=PANEL)(command)
 
 
-def init(ctx: typer.Context) -> Answer:
+def init(
+    ctx: typer.Context,
+    new: Annotated[
+        list[Tier] | None,
+        typer.Option(help="nearline or tape: the one before is lost, and what lies at the root now is in its place."),
+    ] = None,
+) -> Answer:
     """Make what a first night needs: the SAN's id file, the store's folders, the catalog. May be repeated."""
     from sdfo.nightly import place
 
     settings = given(ctx).settings()
-    san = place.init(settings)
+    if set(new or ()) - {Tier.NEARLINE, Tier.TAPE}:
+        raise UsageError("only nearline and tape can be new: for HDFS `sdfo init` is enough", next_command="sdfo init")
+    san = place.init(settings, new or ())
     data = {"san": san, "store": settings.hdfs.root, "site": settings.site}
     return Answer(
         data,
         [
             f"SAN {san} belongs to the archive at {settings.hdfs.root} (site {settings.site})",
-            "next: sdfo doctor, then sdfo night",
+            _after_init(place.Place(settings, "init"), new or ()),
         ],
     )
+
+
+def _after_init(place: Place, new: Sequence[Tier]) -> str:
+    """A store that is empty, and a catalog that is not: what was there is lost."""
+    emptied = not any(place.store.list("exams")) and place.catalog.page_of_copies(Tier.HDFS, 0, 1)
+    if emptied or new:
+        lost = ", sdfo tape lost --all if the tapes are lost too" if Tier.TAPE in new else ""
+        return f"next{lost}: sdfo restore --lost, then sdfo catalog backup --run ID"
+    return "next: sdfo doctor, then sdfo night"
 
 
 def night(

@@ -13,9 +13,10 @@ from sdfo.cli.app import given
 from sdfo.cli.progress import showing
 from sdfo.cli.show import Answer, Table, moment, note
 from sdfo.cli.steps import PANEL, Run
+from sdfo.errors import UsageError
 
 if TYPE_CHECKING:
-    from sdfo.catalog import RecallRow, VolumeRow
+    from sdfo.catalog import Catalog, RecallRow, VolumeRow
     from sdfo.nightly.place import Place
     from sdfo.nightly.stage import StageReport
 
@@ -106,19 +107,34 @@ def show(ctx: typer.Context, volume: Volume) -> Answer:
     return Answer(facts | {"parts": rows}, [*lines, "", table])
 
 
-def lost(ctx: typer.Context, volume: Volume) -> Answer:
+def lost(
+    ctx: typer.Context,
+    volume: Annotated[str | None, typer.Argument(metavar="VOLUME", help="As `sdfo tape ls` lists them.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every volume there is: the tapes are destroyed.")] = False,
+) -> Answer:
     """A tape is gone or cannot be read: what was on it waits for another volume."""
-    from dataclasses import replace
-
     from sdfo.catalog.volumes import DAMAGED
     from sdfo.nightly import figures
 
+    if (volume is None) is not every:
+        raise UsageError("give a VOLUME, or --all", next_command="sdfo tape ls")
     catalog = given(ctx).place("tape").catalog
-    row = catalog.volume(volume)
-    before = [copy for _, copy in catalog.on_volume(volume) if copy.state not in ("damaged", "retired")]
-    catalog.keep_volume(replace(row, state=DAMAGED), f"volume {volume} was given up")
-    text = f"volume {volume} is given up: {figures.many(len(before), 'part')} wait for another one"
-    return Answer({"volume": volume, "parts": len(before)}, [text])
+    rows = [catalog.volume(volume)] if volume else [row for row in catalog.volumes() if row.state != DAMAGED]
+    parts = sum(_given_up(catalog, row) for row in rows)
+    name = f"volume {volume} is" if volume else f"{figures.many(len(rows), 'volume')} are"
+    text = f"{name} given up: {figures.many(parts, 'part')} wait for another one"
+    return Answer({"volume": volume, "volumes": len(rows), "parts": parts}, [text])
+
+
+def _given_up(catalog: Catalog, row: VolumeRow) -> int:
+    """How many parts waited for no other until now."""
+    from dataclasses import replace
+
+    from sdfo.catalog.volumes import DAMAGED
+
+    before = [copy for _, copy in catalog.on_volume(row.name) if copy.state not in ("damaged", "retired")]
+    catalog.keep_volume(replace(row, state=DAMAGED), f"volume {row.name} was given up")
+    return len(before)
 
 
 def simulate(

@@ -52,6 +52,9 @@ def todo(place: Place) -> Iterator[Todo]:
     drill, scrub = place.catalog.last_ended(DRILL), place.catalog.last_ended("scrub")
     if drill is not None and drill.state == "done" and not drill.report.get("green"):
         yield Todo(f"the last drill was red: {_drill(drill.report)}", f"sdfo drill --run {run} --wait")
+    if scrub is not None and scrub.report.get("recalled"):
+        many = figures.many(scrub.report["recalled"], "damaged copy", "damaged copies")
+        yield Todo(f"{many} can be made again out of volumes that were asked for", "sdfo restore --lost --wait")
     if scrub is not None and scrub.report.get("lost"):
         yield Todo(f"{scrub.report['lost']} damaged copies cannot be made again", "sdfo restore --lost --dry-run")
 
@@ -66,7 +69,7 @@ def _said(step: str, state: str, said: Said) -> str:
 
 def _scrub(said: Said) -> str:
     read = f"{figures.many(said['copies'], 'copy', 'copies')} read, {figures.size(said['bytes'])}"
-    mended = f"{said['repaired']} made again, {said['queued']} will be, {said['lost']} lost"
+    mended = f"{said['repaired']} made again, {said['queued']} will be, {said.get('recalled', 0)} recalled, {said['lost']} lost"
     return f"{read}: {said['damaged']} damaged, {mended}"
 
 

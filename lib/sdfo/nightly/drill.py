@@ -19,9 +19,9 @@ from sdfo.errors import FormatError, Missing, OutOfRange
 from sdfo.model import Tier
 from sdfo.nightly.asking import DRILL
 from sdfo.nightly.engines import Progress, silent
+from sdfo.nightly.looking import still_there
 from sdfo.nightly.place import Place
 from sdfo.nightly.recall import ask, away, wait
-from sdfo.nightly.restore import still_there
 from sdfo.nightly.scrub import Damage, mended
 from sdfo.nightly.turn import Turn, turn
 from sdfo.sdicom import Part

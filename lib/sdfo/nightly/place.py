@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from functools import cached_property
 from typing import TypeVar
@@ -183,11 +183,12 @@ class Place:
         self.store.delete(probe)
 
 
-def init(settings: Settings) -> str:
+def init(settings: Settings, new: Collection[Tier] = ()) -> str:
     """Make what a first night needs: the SAN's id, the store's private folders, the catalog; and the ids of near-line and tape.
 
     The SAN's id. Safe to repeat. `WrongSan` if this archive belongs to another SAN, `WrongStore` to another near-line store
-    or staging area: one that is not mounted is never taken for a new one.
+    or staging area: one that is not mounted is never taken for a new one, unless it is among `new`. Then what lies at its
+    root now is this archive's from now on, and what the catalog knows of the one before is lost.
     """
     place = Place(settings, "init")
     san = San(settings.san.root, settings.san.exam_depth)
@@ -197,13 +198,11 @@ def init(settings: Settings) -> str:
     for folder in ("runs", "state"):
         place.store.protect(folder)
     place.catalog.upgrade()
-    if not place.has_nearline:
-        with suppress(Exists):
-            place.store.put(NEARLINE, nearline.adopt(place.nearline_as_set).encode())
+    if not place.has_nearline or Tier.NEARLINE in new:
+        place.store.replace(NEARLINE, nearline.adopt(place.nearline_as_set).encode())
     nearline.require(place.nearline_as_set, place.nearline_id)
-    if not place.has_tape:
-        with suppress(Exists):
-            place.store.put(TAPE, owned.adopt(place.tape_as_set, tape.ID_FILE).encode())
+    if not place.has_tape or Tier.TAPE in new:
+        place.store.replace(TAPE, owned.adopt(place.tape_as_set, tape.ID_FILE).encode())
     for folder in tape.FOLDERS:
         with suppress(Exists):
             place.tape.put(f"{folder}/{tape.KEEP}", b"")

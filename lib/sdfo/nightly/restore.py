@@ -1,5 +1,7 @@
-"""Restore: a damaged or lost copy is made again from one that is whole: on HDFS from near-line, else from tape; on near-line
-by the backup. A volume that is not here is asked for, and the restore goes on when it is given again.
+"""Restore: a damaged or lost copy is made again from one that is whole: on HDFS from near-line, else from the SAN, else from
+tape; on near-line by the backup. A volume that is not here is asked for, and the restore goes on when it is given again.
+
+A copy that went from HDFS comes back there when near-line's is lost, which is made from it; it may go again later.
 
 A part comes back under the very name it had, for its content is the same. Nothing is taken for whole before every byte of
 it was read: what makes the copy restores every file to its digest, and another process then reads what it wrote.
@@ -7,34 +9,34 @@ it was read: what makes the copy restores every file to its digest, and another 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
 from sdfo import crashpoints
-from sdfo.catalog import CopyRow, PartRow
-from sdfo.catalog.recalls import WAITING
-from sdfo.errors import FormatError, Missing, OnTape, OutOfRange, Postponed, StoreError
+from sdfo.catalog import CopyRow, RecallRow
+from sdfo.catalog.recalls import FAILED, WAITING
+from sdfo.errors import Exists, FormatError, Missing, OnTape, OutOfRange, Postponed, StoreError, WrongStore
 from sdfo.model import PartOutcome, Tier
 from sdfo.nightly.engines import Progress, silent
 from sdfo.nightly.local import LocalEngine
+from sdfo.nightly.looking import Held, fault, found, still_there
+from sdfo.nightly.nearest import Grace, from_san, task_of
 from sdfo.nightly.place import Place
 from sdfo.nightly.putting import put
-from sdfo.nightly.recall import ask
+from sdfo.nightly.recall import ask, wait
 from sdfo.nightly.turn import Turn, turn
-from sdfo.reader import SITE
 from sdfo.sdicom import Part
 from sdfo.stores import Store
 from sdfo.tiers.tape.reading import TapeStore, VolumeStore
 from sdfo.transcoder import restore as transcode_back
 
 RESTORE = "restore"
-_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A copy that is not whole. `done`: restored, waits for the backup, or why neither can be."""
+    """A copy that is not whole. `done`: restored, waits for the backup, or why neither can be; `recall`: not before that one."""
 
     study: str
     ordinal: int
@@ -43,6 +45,7 @@ class Lost:
     why: str
     done: str
     good: bool
+    recall: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +66,6 @@ class RestoreReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
-    """A part with its copies on HDFS and near-line, each with what is wrong with it (None: nothing), and on tape."""
-
-    part: PartRow
-    hdfs: CopyRow | None
-    near: CopyRow | None
-    tape: CopyRow | None
-    hdfs_fault: str | None = None
-    near_fault: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class _Failed:
     """Why a copy on HDFS could not be made again; `recall`: it can, once that one is done."""
 
@@ -82,121 +73,44 @@ class _Failed:
     recall: int | None = None
 
 
-def restore(place: Place, uid: str | None, progress: Progress = silent, *, dry_run: bool = False) -> RestoreReport:
+def restore(
+    place: Place, uid: str | None, progress: Progress = silent, *, dry_run: bool = False, waits: bool = False
+) -> RestoreReport:
     """Look at every byte of the copies of a study, series or instance; or (`uid` None) by listing for all that are lost.
 
-    `dry_run`: what would be done. `NotFound` for a UID of nothing that is archived; `WrongStore` if near-line is not mounted.
+    `dry_run`: what would be done. `waits`: until the volumes are back that are asked for. `NotFound` for a UID of nothing that
+    is archived; `WrongStore` if near-line is not mounted, or HDFS is a store without an archive.
     """
+    if place.site() is None:
+        raise WrongStore(
+            "no archive is at hdfs.root",
+            next_command="mount it; if it is lost indeed, sdfo init, then sdfo restore --lost",
+        )
     if dry_run:
-        return _report([(held, None) for held in _found(place, uid, progress)], dry_run=True)
+        grace = Grace(place.store)
+        seen = list(found(place, uid, progress))
+        return _report([(held, _foreseen(place, grace, held)) for held in seen], dry_run=True)
     place.catalog.start_run(place.run, "local")
     with turn(place, RESTORE, lease=RESTORE) as mine:
         step = _Restore(place, mine)
-        done = [(held, step.part(held)) for held in _found(place, uid, progress)]
-        mine.report = found = _report(done, dry_run=False)
+        done = [(held, step.part(held)) for held in found(place, uid, progress)]
+        if waits:
+            done = step.awaited(done, progress)
+        mine.report = report = _report(done, dry_run=False)
     place.catalog.release(mine.lease)
-    return found
-
-
-def _found(place: Place, uid: str | None, progress: Progress) -> Iterator[_Held]:
-    total, held = _lost(place) if uid is None else _read(place, uid)
-    for number, each in enumerate(held, 1):
-        yield each
-        progress(number, total, "parts")
-
-
-def _read(place: Place, uid: str) -> tuple[int, Iterator[_Held]]:
-    """How many parts the studies have that a UID is of; and each, all its copies read entirely."""
-    parts = [part for study in place.archived(uid) for part in place.catalog.parts(study)]
-    return len(parts), (_judged(place, part) for part in parts)
-
-
-def _judged(place: Place, part: PartRow) -> _Held:
-    held = _with_copies(place, part)
-    hdfs, near = (
-        None if copy is None else fault(store, copy, partial(still_there, place, copy.tier))
-        for store, copy in ((place.store, held.hdfs), (place.nearline, held.near))
-    )
-    return replace(held, hdfs_fault=hdfs, near_fault=near)
-
-
-def still_there(place: Place, tier: Tier) -> None:
-    """A store that is not there misses every file; `WrongStore`, or `Missing`, where it went away."""
-    if tier is Tier.NEARLINE:
-        place.mounted_nearline()
-    elif tier is Tier.TAPE:
-        place.mounted_tape()
-    else:
-        place.store.stat(SITE)
-
-
-def fault(store: Store, copy: CopyRow, is_there: Callable[[], None], threads: int = 1) -> str | None:
-    """What is wrong with a copy, every byte of it read, and of the files beside it. `is_there` raises where the store is away."""
-    try:
-        with Part.open(store, copy.path) as part:
-            if part.check_digest != copy.check:
-                return "another file lies at its name"
-            absent = part.check(deep=True, threads=threads).absent
-            if absent:
-                is_there()
-            return f"a file that belongs beside it is missing: {absent[0]}" if absent else None
-    except Missing:
-        is_there()
-        return "missing"
-    except (FormatError, OutOfRange) as error:
-        return f"damaged: {error.what}"
-
-
-def _lost(place: Place) -> tuple[int, Iterator[_Held]]:
-    """How many parts, and which, have a copy that is known to be damaged, or is not among what the stores list. No file is
-    read for it."""
-    stores = {Tier.HDFS: place.store, Tier.NEARLINE: place.nearline}
-    listed = {tier: {stat.path: stat.size for stat in store.list("exams")} for tier, store in stores.items()}
-    for tier in stores:
-        still_there(place, tier)
-    found = dict[int, _Held]()
-    for tier in stores:
-        for part, copy in _all(place, tier):
-            why = _glance(place, listed[tier], part, copy)
-            if why is not None:
-                known = found.setdefault(part.id, _with_copies(place, part))
-                found[part.id] = replace(known, hdfs_fault=why) if tier is Tier.HDFS else replace(known, near_fault=why)
-    return len(found), iter(found.values())
-
-
-def _all(place: Place, tier: Tier) -> Iterator[tuple[PartRow, CopyRow]]:
-    after = 0
-    while rows := place.catalog.page_of_copies(tier, after, _PAGE):
-        yield from (row for row in rows if row[1].state != "retired")
-        after = rows[-1][0].id
-
-
-def _with_copies(place: Place, part: PartRow) -> _Held:
-    copies = {copy.tier: copy for copy in place.catalog.copies(part.id) if copy.state != "retired"}
-    return _Held(part, copies.get(Tier.HDFS), copies.get(Tier.NEARLINE), copies.get(Tier.TAPE))
-
-
-def _glance(place: Place, listed: dict[str, int], part: PartRow, copy: CopyRow) -> str | None:
-    if copy.path not in listed:
-        return "missing"
-    if copy.state == "damaged":
-        return "known to be damaged"
-    if listed[copy.path] != copy.size:
-        return "damaged: another length"
-    beside = place.catalog.aparts(part.id)
-    absent = next((path for path in beside if path not in listed), None)
-    return None if absent is None else f"a file that belongs beside it is missing: {absent.rpartition('/')[2]}"
+    return report
 
 
 class _Restore:
     def __init__(self, place: Place, mine: Turn) -> None:
         self.place, self.mine = place, mine
+        self.grace = Grace(place.store)
 
-    def part(self, held: _Held) -> _Failed | None:
+    def part(self, held: Held) -> _Failed | None:
         """Make again what can be; why the copy on HDFS cannot."""
         failed: _Failed | None = None
-        for copy, fault in ((held.hdfs, held.hdfs_fault), (held.near, held.near_fault)):
-            if copy is not None and copy.state == "damaged" and fault is None:
+        for copy, why in ((held.hdfs, held.hdfs_fault), (held.near, held.near_fault)):
+            if copy is not None and copy.state == "damaged" and why is None:
                 self._mark(held, copy.tier, "verified")  # made whole since, by a restore that was killed or by a person
         if held.near is not None and held.near_fault is not None:
             self._mark(held, Tier.NEARLINE, "damaged", held.near_fault)
@@ -205,13 +119,60 @@ class _Restore:
             failed = self._made_again(held, held.hdfs)
         return failed
 
-    def _made_again(self, held: _Held, lost: CopyRow) -> _Failed | None:
-        why = self._from_nearline(held, lost)
-        if why is None or held.tape is None or held.tape.state == "damaged" or not self.place.has_tape:
-            return None if why is None else _Failed(why)
-        return self._from_tape(held, held.tape, lost, why)
+    def awaited(self, done: list[tuple[Held, _Failed | None]], progress: Progress) -> list[tuple[Held, _Failed | None]]:
+        """The same once every recall has ended, with what could be made again then."""
+        numbers = sorted({failed.recall for _, failed in done if failed is not None and failed.recall is not None})
+        ended = {number: wait(self.place, number, progress) for number in numbers}
+        return [(held, self._once_more(held, failed, ended)) for held, failed in done]
 
-    def _from_nearline(self, held: _Held, lost: CopyRow) -> str | None:
+    def _once_more(self, held: Held, failed: _Failed | None, ended: Mapping[int, RecallRow]) -> _Failed | None:
+        if failed is None or failed.recall is None or held.hdfs is None:
+            return failed
+        row = ended[failed.recall]
+        return (
+            _Failed(f"recall {row.id} failed: {row.reason}")
+            if row.state == FAILED
+            else self._made_again(held, held.hdfs)
+        )
+
+    def _made_again(self, held: Held, lost: CopyRow) -> _Failed | None:
+        """Out of the nearest copy that is whole."""
+        if self._back(held, lost):
+            return None
+        whys = list[str]()
+        for source in (self._from_nearline, self._from_san):
+            why = source(held, lost)
+            if why is None:
+                return None
+            whys += [why] if why else []
+        if held.tape is None or held.tape.state == "damaged" or not self.place.has_tape:
+            return _Failed(", and ".join(whys))
+        return self._from_tape(held, held.tape, lost, ", and ".join(whys))
+
+    def _back(self, held: Held, lost: CopyRow) -> bool:
+        """Whether it lay in its days of grace, and is back and whole."""
+        if lost.path not in self.grace:
+            return False
+        try:
+            self.place.store.rename(self.grace.at(lost.path), lost.path)
+        except (Exists, Missing):
+            return False
+        crashpoints.passing("restore.back")
+        if fault(self.place.store, lost, partial(still_there, self.place, Tier.HDFS)) is not None:
+            return False
+        self._mark(held, Tier.HDFS, "verified")
+        return True
+
+    def _from_san(self, held: Held, lost: CopyRow) -> str | None:
+        """ "" for one whose files went from there."""
+        part = held.part
+        task = task_of(self.place, part.id, part.study, part.folder)
+        if task is None:
+            return ""
+        made = from_san(self.place, task, part.study, part.check)
+        return made if isinstance(made, str) else self._kept(held, replace(made, path=lost.path))
+
+    def _from_nearline(self, held: Held, lost: CopyRow) -> str | None:
         if held.near is None:
             return "it has no near-line copy"
         if held.near_fault is not None:
@@ -225,24 +186,24 @@ class _Restore:
             self._mark(held, Tier.NEARLINE, "damaged", f"damaged: {error.what}")
             return f"its near-line copy is not whole either: {error.what}"
 
-    def _from_tape(self, held: _Held, copy: CopyRow, lost: CopyRow, why: str) -> _Failed | None:
+    def _from_tape(self, held: Held, copy: CopyRow, lost: CopyRow, why: str) -> _Failed | None:
         name, _, member = copy.path.partition("/")
         try:
             volume = self._volume(held, name)
-            found = volume if isinstance(volume, _Failed) else self._from(held, volume, member, lost)
+            done = volume if isinstance(volume, _Failed) else self._from(held, volume, member, lost)
         except (FormatError, Missing, OutOfRange) as error:
             still_there(self.place, Tier.TAPE)
             if error.path is not None and error.path.startswith("attempts/"):
                 raise  # it is the copy that was being made
             self._mark(held, Tier.TAPE, "damaged", f"damaged: {error.what}")
-            found = f"its copy on tape is not whole either: {error.what}"
+            done = f"its copy on tape is not whole either: {error.what}"
         except (StoreError, Postponed) as error:
             if isinstance(error, StoreError) and error.path is not None and error.path.startswith("attempts/"):
                 raise  # HDFS is full or away, and not the volume
-            found = f"volume {name} cannot be reached: {error.what}"
-        return _Failed(f"{why}, and {found}") if isinstance(found, str) else found
+            done = f"volume {name} cannot be reached: {error.what}"
+        return _Failed(f"{why}, and {done}") if isinstance(done, str) else done
 
-    def _volume(self, held: _Held, name: str) -> VolumeStore | _Failed:
+    def _volume(self, held: Held, name: str) -> VolumeStore | _Failed:
         try:
             return TapeStore(self.place.tape).volume(name)
         except OnTape:
@@ -251,9 +212,12 @@ class _Restore:
             return _Failed(f"volume {name} is on tape: recall {row.id} was asked for", row.id)
         return TapeStore(self.place.tape).volume(name)
 
-    def _from(self, held: _Held, store: Store, path: str, lost: CopyRow) -> str | None:
+    def _from(self, held: Held, store: Store, path: str, lost: CopyRow) -> str | None:
         """Out of the copy at `path`: why what came of it is not whole."""
-        written = self._written(held, store, path, lost)
+        return self._kept(held, self._written(held, store, path, lost))
+
+    def _kept(self, held: Held, written: PartOutcome) -> str | None:
+        """What was written gets its name once it was read again; why it does not."""
         (verdict,) = LocalEngine(self.place.settings.convert.workers).verify(self.place.job, [written])
         if verdict.reason is not None:
             return f"what was restored, read again: {verdict.reason}"
@@ -265,14 +229,14 @@ class _Restore:
         crashpoints.passing("restore.committed")
         return None
 
-    def _written(self, held: _Held, store: Store, path: str, lost: CopyRow) -> PartOutcome:
+    def _written(self, held: Held, store: Store, path: str, lost: CopyRow) -> PartOutcome:
         """The part as an attempt on HDFS, under the name that it had."""
         crashpoints.passing("restore.begun", held.part.study)
         with Part.open(store, path) as part:
             done = transcode_back(part, self.place.store, f"attempts/{self.place.run}", held.part.check)
         return PartOutcome(held.part.study, done.attempt, lost.path, done.check, done.size, done.records, done.apart)
 
-    def _mark(self, held: _Held, tier: Tier, state: str, why: str | None = None) -> None:
+    def _mark(self, held: Held, tier: Tier, state: str, why: str | None = None) -> None:
         """Once: a copy that is known to be damaged keeps the moment at which it was found to be."""
         copy = {Tier.HDFS: held.hdfs, Tier.NEARLINE: held.near, Tier.TAPE: held.tape}[tier]
         if copy is not None and (state != "damaged" or copy.state != "damaged"):
@@ -280,28 +244,16 @@ class _Restore:
             self.place.catalog.mark_copy(held.part.id, tier, state, why)
 
 
-def _report(done: Iterable[tuple[_Held, _Failed | None]], *, dry_run: bool) -> RestoreReport:
+def _report(done: Iterable[tuple[Held, _Failed | None]], *, dry_run: bool) -> RestoreReport:
     report = RestoreReport(dry_run)
     for held, failed in done:
         report = _counted(report, held, failed)
     return report
 
 
-def _counted(report: RestoreReport, held: _Held, failed: _Failed | None) -> RestoreReport:
-    rows, recalled = list[Lost](), 0
-    if held.hdfs is not None and held.hdfs_fault is not None:
-        failed = failed or (_hopeless(held) if report.dry_run else None)
-        done = "would be restored" if report.dry_run else "restored"
-        if failed is not None and failed.recall is not None:
-            recalled, done = 1, f"{failed.why}; then sdfo restore again"
-        elif failed is not None:
-            done = f"cannot be restored: {failed.why}"
-        rows.append(_row(held, held.hdfs, held.hdfs_fault, done, good=failed is None))
-    if held.near is not None and held.near_fault is not None:
-        good = held.hdfs is not None and failed is None
-        done = "waits for the next backup" if good else "can be made again only once the copy on HDFS is whole"
-        rows.append(_row(held, held.near, held.near_fault, done, good=good))
-        recalled *= len(rows)
+def _counted(report: RestoreReport, held: Held, failed: _Failed | None) -> RestoreReport:
+    rows = _rows(held, failed, dry_run=report.dry_run)
+    recalled = sum(row.recall is not None for row in rows)
     copies = (held.hdfs is not None) + (held.near is not None)
     return replace(
         report,
@@ -315,14 +267,36 @@ def _counted(report: RestoreReport, held: _Held, failed: _Failed | None) -> Rest
     )
 
 
-def _hopeless(held: _Held) -> _Failed | None:
+def _rows(held: Held, failed: _Failed | None, *, dry_run: bool) -> list[Lost]:
+    rows, recall = list[Lost](), None if failed is None else failed.recall
+    if held.hdfs is not None and held.hdfs_fault is not None:
+        done = "would be restored" if dry_run else "restored"
+        if failed is not None:
+            done = f"{failed.why}; then sdfo restore again" if recall else f"cannot be restored: {failed.why}"
+        rows.append(_row(held, held.hdfs, held.hdfs_fault, done, good=failed is None, recall=recall))
+    if held.near is not None and held.near_fault is not None:
+        good = held.hdfs is not None and failed is None
+        done = "waits for the next backup" if good else "can be made again only once the copy on HDFS is whole"
+        rows.append(_row(held, held.near, held.near_fault, done, good=good, recall=recall))
+    return rows
+
+
+def _foreseen(place: Place, grace: Grace, held: Held) -> _Failed | None:
     """Why a copy on HDFS cannot be made again, as far as that is known before it is tried."""
+    if held.hdfs is None or held.hdfs_fault is None or held.hdfs.path in grace:
+        return None
     if held.tape is not None and held.tape.state != "damaged":
         return None
-    if held.near is None:
-        return _Failed("it has no near-line copy")
-    return None if held.near_fault is None else _Failed(f"its near-line copy is not whole either: {held.near_fault}")
+    if held.near is not None and held.near_fault is None:
+        return None
+    if task_of(place, held.part.id, held.part.study, held.part.folder) is not None:
+        return None
+    return _Failed(
+        "it has no near-line copy"
+        if held.near is None
+        else f"its near-line copy is not whole either: {held.near_fault}"
+    )
 
 
-def _row(held: _Held, copy: CopyRow, why: str, done: str, *, good: bool) -> Lost:
-    return Lost(held.part.study, held.part.ordinal, copy.tier, copy.path, why, done, good)
+def _row(held: Held, copy: CopyRow, why: str, done: str, *, good: bool, recall: int | None = None) -> Lost:
+    return Lost(held.part.study, held.part.ordinal, copy.tier, copy.path, why, done, good, recall)

@@ -23,8 +23,8 @@ from sdfo.nightly.clock import OURS, Clock
 from sdfo.nightly.engines import Progress, silent
 from sdfo.nightly.expire import EXPIRE, MEANWHILE, ExpireReport, Gone
 from sdfo.nightly.gate import Night
+from sdfo.nightly.looking import fault, still_there
 from sdfo.nightly.place import Place
-from sdfo.nightly.restore import fault, still_there
 from sdfo.nightly.turn import Turn, turn
 from sdfo.stores import Store
 

@@ -18,8 +18,9 @@ from sdfo.errors import Fuse, LeaseHeld
 from sdfo.model import Tier
 from sdfo.nightly.clock import OURS, Clock
 from sdfo.nightly.engines import Progress, silent
+from sdfo.nightly.looking import fault, still_there
 from sdfo.nightly.place import Place
-from sdfo.nightly.restore import fault, restore, still_there
+from sdfo.nightly.restore import restore
 from sdfo.nightly.turn import Turn, turn
 from sdfo.stores import Store
 
@@ -35,7 +36,7 @@ _LATER = "sdfo restore --lost, once nobody restores"
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A copy that is not what it was. `done`: what became of it."""
+    """A copy that is not what it was. `done`: what became of it; `recall`: will, once that one is done."""
 
     study: str
     ordinal: int
@@ -44,11 +45,13 @@ class Damage:
     why: str
     done: str
     good: bool
+    recall: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ScrubReport:
-    """`repaired`: made again; `queued`: will be by the next backup; `lost`: neither. `due`: copies that should have been read by
+    """`repaired`: made again; `queued`: will be by the next backup; `recalled`: once a volume is
+    back from tape and `sdfo restore --lost` was given again; `lost`: nothing of these. `due`: copies that should have been read by
     now and were not; `oldest`: days since the copy was read that was not for the longest."""
 
     copies: int = 0
@@ -56,6 +59,7 @@ class ScrubReport:
     damaged: int = 0
     repaired: int = 0
     queued: int = 0
+    recalled: int = 0
     lost: int = 0
     due: int = 0
     oldest: float = 0.0
@@ -135,7 +139,8 @@ class _Scrub:
             damaged=len(self.bad),
             repaired=sum(row.good and row.tier == Tier.HDFS for row in rows),
             queued=sum(row.good and row.tier != Tier.HDFS for row in rows),
-            lost=sum(not row.good for row in rows),
+            recalled=sum(row.recall is not None for row in rows),
+            lost=sum(not row.good and row.recall is None for row in rows),
             due=sum(self._is_due(copy, timedelta()) for _, copy in left),
             oldest=round(max(ages, default=0.0), 1),
             rows=rows,
@@ -155,14 +160,14 @@ def burnt(bad: int, read: int, limits: Limits) -> None:
 
 def mended(place: Place, bad: list[tuple[PartRow, CopyRow, str]]) -> Iterator[Damage]:
     """Each exam of which a copy is damaged is restored, once; what became of each copy."""
-    done = dict[tuple[str, int, str], tuple[str, bool]]()
+    done = dict[tuple[str, int, str], tuple[str, bool, int | None]]()
     for study in sorted({part.study for part, _, _ in bad}):
         try:
             for row in restore(place, study).rows:
-                done[row.study, row.ordinal, row.tier] = row.done, row.good
+                done[row.study, row.ordinal, row.tier] = row.done, row.good, row.recall
         except LeaseHeld:
             continue
     for part, copy, why in bad:
-        other = (_RESTAGED, True) if copy.tier is Tier.TAPE else (_LATER, False)
-        what, good = done.get((part.study, part.ordinal, copy.tier), other)
-        yield Damage(part.study, part.ordinal, copy.tier, copy.path, why, what, good)
+        other = (_RESTAGED, True, None) if copy.tier is Tier.TAPE else (_LATER, False, None)
+        what, good, recall = done.get((part.study, part.ordinal, copy.tier), other)
+        yield Damage(part.study, part.ordinal, copy.tier, copy.path, why, what, good, recall)

@@ -102,6 +102,7 @@ class DamageRow:
     why: str
     done: str
     good: bool
+    recall: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
