@@ -40,8 +40,8 @@ def restored(folder: Path) -> list[str]:
 
 
 def test_the_commands_of_the_page_restore_everything(folder: Path, volume: Written) -> None:
-    """docs/operations.md, "Without us": each command as it stands there, but for the volume's name."""
-    block = PAGE.partition("**Without us.**")[2].partition("```sh\n")[2].partition("```")[0]
+    """docs/operations.md, "A tape volume, without us": each command as it stands there, but for the volume's name."""
+    block = PAGE.partition("### A tape volume, without us")[2].partition("```sh\n")[2].partition("```")[0]
     commands = block.replace("20261124-0a1b2c3d", LABEL.volume).splitlines()
     assert {command.split()[0] for command in commands} == {"sha256sum", "tar", "python3"}
     for command in commands:
