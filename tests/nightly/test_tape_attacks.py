@@ -391,3 +391,16 @@ def test_gc_leaves_a_run_alone_whatever_its_name(offered: Archive) -> None:
         True,
         False,
     ]
+
+
+def test_volumes_that_could_go_never_keep_a_new_one_out(offered: Archive) -> None:
+    """Below `tape.clear_at`, and too full for one more all the same."""
+    receipt(offered)
+    offered.stage("t2")
+    fill(offered.san, range(5, 6), 256)
+    offered.night("r2")
+    used = sum(stat.size for stat in offered.place().tape.list())
+    narrow = {"root": "tape", "capacity_gib": (used + offered.place().catalog.queue("tape").bytes) / 2**30}
+    done = offered.stage("t3", tape=narrow)
+    assert (done.volumes, done.stopped) == (1, "")
+    assert not list((area(offered) / "retired").glob("*.tar"))
