@@ -11,11 +11,12 @@ import pytest
 from sdfo.catalog import Catalog, QuarantineNote, Query
 from sdfo.catalog.holds import HoldKind
 from sdfo.catalog.rebuild import rebuild
-from sdfo.nightly.expire import YOUNG
+from sdfo.nightly.catalog_backup import catalog_backup
+from sdfo.nightly.expire import YOUNG, expire
 from sdfo.nightly.scrub import scrub
 from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.testing.exams import make_exam
-from sdfo.testing.expiring import age, all_may_go, end_grace, files_of, freed, moment, sql
+from sdfo.testing.expiring import FREE, age, all_may_go, end_grace, files_of, freed, moment, sql
 from sdfo.tiers.aside import Aside
 
 
@@ -134,3 +135,16 @@ def test_what_takes_a_files_place_right_before_it_is_moved_is_put_back(
     assert (found.files, found.back) == (3, 1)
     assert first.is_symlink() if what == "link" else (first / "new").read_bytes() == b"new"
     assert (ripe.folder / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_a_backup_of_the_catalog_that_is_gone_is_none(ripe: Archive, cut: bool) -> None:
+    """Somebody removed it since, or the disk did."""
+    made = catalog_backup(ripe.place("c1"))
+    assert expire(ripe.place("e0", **FREE), dry_run=True).files == 4
+    path = ripe.folder / "hdfs" / made.path
+    if cut:
+        path.write_bytes(path.read_bytes()[:-1])
+    else:
+        path.unlink()
+    assert freed(ripe).alone == {"catalog backed up tonight": 4}
