@@ -14,6 +14,7 @@ from sdfo.catalog.holds import HoldKind
 from sdfo.catalog.rebuild import rebuild
 from sdfo.client import Archive as Client
 from sdfo.model import Form, Tier
+from sdfo.nightly import scrub as scrub_step
 from sdfo.nightly.elsewhere import elsewhere
 from sdfo.nightly.expire import ExpireReport
 from sdfo.nightly.restore import restore
@@ -130,6 +131,23 @@ def test_what_is_set_aside_in_its_folder_keeps_a_part(old: Archive) -> None:
     for folder in catalog.folders().values():
         catalog.open_quarantine("r2", QuarantineNote("unreadable", b"y"), study=None, folder_id=folder.id)
     assert retired(old).alone == {"nothing set aside": 2}
+
+
+def test_a_scrub_beside_it_brings_no_copy_back(old: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was read before it went, and one that was missed since: both stay retired, and nothing is made again."""
+    real, found = scrub_step.fault, list[ExpireReport]()
+
+    def beside(*words: Any) -> str | None:
+        fault = real(*words)
+        if not found:
+            found.append(retired(old))
+        return fault
+
+    monkeypatch.setattr(scrub_step, "fault", beside)
+    scrub_step.scrub(old.place("s1"))
+    assert found[0].files == 2
+    assert [copy.state for _, copy in old.place().catalog.page_of_copies("hdfs")] == ["retired"] * 2
+    assert old.parts() == {}
 
 
 @pytest.mark.parametrize("point", ["retire.renamed", "retire.committed"])
