@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sdfo.catalog import QuarantineNote
+from sdfo.catalog.freeing import SHUT
 from sdfo.catalog.holds import HoldKind
 from sdfo.catalog.rebuild import rebuild
 from sdfo.client import Archive as Client
@@ -21,7 +22,7 @@ from sdfo.nightly.restore import restore
 from sdfo.nightly.retire import retire
 from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.testing.dying import killed_at
-from sdfo.testing.expiring import age, all_may_go, files_of, freed, moment, sql, studies
+from sdfo.testing.expiring import SPOILT, age, all_may_go, files_of, freed, moment, sql, studies
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +126,39 @@ def test_a_hold_keeps_copies_everywhere(old: Archive) -> None:
     assert len(list(old.place().store.list("expired"))) == 1
 
 
+def _nearest_not_read(archive: Archive) -> None:
+    sql(archive, "UPDATE copy SET verified_at = :at WHERE tier = 'nearline'", at=moment(101))
+
+
+def _shut(archive: Archive) -> None:
+    archive.place().catalog.mark_gate(SHUT, {"holds": []})
+
+
+FALSE = {line: spoil for line, (spoil, flags) in SPOILT.items() if not flags} | {
+    "nearest copy re-read lately": _nearest_not_read,
+    "open since the last rebuild": _shut,
+}
+"""What makes one line false for parts on HDFS too. That a part is published is so; what it holds is read by no line."""
+ALONE = [line for line in FALSE if line not in ("part published", "unchanged since archived")]
+
+
+@pytest.mark.parametrize(
+    "line", [line if line == "no hold" else pytest.param(line, marks=pytest.mark.long) for line in ALONE]
+)
+def test_with_one_line_false_nothing_goes_from_hdfs(old: Archive, line: str) -> None:
+    """Each in turn, the others true: first no part is moved; then what lies in its days of grace is not removed."""
+    shutil.copytree(old.folder, old.folder.parent / "again", symlinks=True)
+    FALSE[line](old)
+    assert retired(old, dry_run=True).alone == retired(old).alone == {line: 2}
+    assert len(old.parts()) == 2
+    again = Archive(old.folder.parent / "again")
+    assert retired(again).files == 2
+    end_grace(again)
+    FALSE[line](again)
+    found = retired(again, run="x2")
+    assert (found.removed, found.grace) == (0, 2)
+
+
 def test_what_is_set_aside_in_its_folder_keeps_a_part(old: Archive) -> None:
     """A file that cannot be read shows no study, and a part no folder."""
     catalog = old.place().catalog
@@ -144,7 +178,7 @@ def test_a_scrub_beside_it_brings_no_copy_back(old: Archive, monkeypatch: pytest
         return fault
 
     monkeypatch.setattr(scrub_step, "fault", beside)
-    scrub_step.scrub(old.place("s1"))
+    assert scrub_step.scrub(old.place("s1")).damaged == 0
     assert found[0].files == 2
     assert [copy.state for _, copy in old.place().catalog.page_of_copies("hdfs")] == ["retired"] * 2
     assert old.parts() == {}
