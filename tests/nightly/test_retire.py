@@ -14,8 +14,10 @@ from sdfo.catalog.freeing import SHUT
 from sdfo.catalog.holds import HoldKind
 from sdfo.catalog.rebuild import rebuild
 from sdfo.client import Archive as Client
+from sdfo.errors import WrongStore
 from sdfo.model import Form, Tier
 from sdfo.nightly import scrub as scrub_step
+from sdfo.nightly.asking import Asked, Asking
 from sdfo.nightly.elsewhere import elsewhere
 from sdfo.nightly.expire import ExpireReport
 from sdfo.nightly.restore import restore
@@ -23,6 +25,7 @@ from sdfo.nightly.retire import retire
 from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.testing.dying import killed_at
 from sdfo.testing.expiring import SPOILT, age, all_may_go, files_of, freed, moment, sql, studies
+from sdfo.tiers.nearline import ID_FILE
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +160,25 @@ def test_with_one_line_false_nothing_goes_from_hdfs(old: Archive, line: str) -> 
     FALSE[line](again)
     found = retired(again, run="x2")
     assert (found.removed, found.grace) == (0, 2)
+
+
+def test_nothing_is_moved_on_another_store(old: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy of near-line with another id is mounted in its place once all was looked at: its files stay where they lie."""
+    real, near, away = Asking.looked, old.folder / "nearline", old.folder / "away"
+
+    def swapping(self: Asking, asked: Asked, changed: str | None = None) -> Asked:
+        found = real(self, asked, changed)
+        if not away.exists():
+            near.rename(away)
+            shutil.copytree(away, near)
+            (near / ID_FILE).write_text("another")
+        return found
+
+    monkeypatch.setattr(Asking, "looked", swapping)
+    before = files_of(near)
+    with pytest.raises(WrongStore):
+        retired(old, Tier.NEARLINE)
+    assert files_of(near) == before
 
 
 def test_what_is_set_aside_in_its_folder_keeps_a_part(old: Archive) -> None:

@@ -93,7 +93,7 @@ class _Retire:
             return
         if self.place.catalog.aparts(part.id):
             self.failed[BESIDE] += 1
-        elif self.mine is None or self._moved(self.mine, part, copy):
+        elif self.mine is None or (self._may_go(part.study) and self._moved(self.mine, part, copy)):
             self.gone.append(Gone(part.study, 0, 1, copy.size))
             self.size += copy.size
 
@@ -104,9 +104,6 @@ class _Retire:
         return asked if asked.lines else asking.looked(asked)
 
     def _moved(self, mine: Turn, part: PartRow, copy: CopyRow) -> bool:
-        if not self.place.catalog.may_go(mine.lease, part.study):
-            self.stopped[MEANWHILE] += 1
-            return False
         try:
             self.store.rename(copy.path, f"{FOLDER}/{self.place.run}/{copy.path}")
         except Missing:
@@ -160,7 +157,14 @@ class _Retire:
             self.removed, self.removed_bytes = self.removed + 1, self.removed_bytes + size
 
     def _may_go(self, study: str) -> bool:
-        return self.mine is not None and self.place.catalog.may_go(self.mine.lease, study)
+        """Asked last: that the store is this archive's still, the token, and whether anybody holds the exam meanwhile."""
+        if self.mine is None:
+            return False
+        still_there(self.place, self.tier)
+        if self.place.catalog.may_go(self.mine.lease, study):
+            return True
+        self.stopped[MEANWHILE] += 1
+        return False
 
     def _report(self) -> ExpireReport:
         grace = [size for _, _, _, size in self._in_grace()]
