@@ -219,7 +219,7 @@ class _Expire:
     def _after(self, folder: OldFolder) -> None:
         """The folder's files lie aside: make that durable, take away what is empty, and now and then tell the catalog."""
         self.aside.sync()
-        if self.aside.empty(folder.path):
+        if self.aside.empty(folder.path, [freed.name for freed in self.freed if freed.folder == folder.path]):
             self.emptied.append(folder.path)
         crashpoints.passing("expire.emptied")
         self.folders += 1
@@ -253,7 +253,7 @@ class _Expire:
             except SanError as error:
                 self.failed[error.what] += 1
                 continue
-            emptied = [freed.folder] if self.aside.empty(freed.folder) else []
+            emptied = [freed.folder] if self.aside.empty(freed.folder, [freed.name]) else []
             if self.mine is not None:
                 self.place.catalog.free(self.mine.lease, taken.run, [freed], emptied, self.night.now)
 
