@@ -159,7 +159,7 @@ def test_with_one_line_false_nothing_goes_from_hdfs(old: Archive, line: str) -> 
     end_grace(again)
     FALSE[line](again)
     found = retired(again, run="x2")
-    assert (found.removed, found.grace) == (0, 2)
+    assert (found.removed, found.grace, found.kept) == (0, 2, {line: 2})
 
 
 def test_nothing_is_moved_on_another_store(old: Archive, monkeypatch: pytest.MonkeyPatch) -> None:

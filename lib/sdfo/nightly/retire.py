@@ -57,6 +57,7 @@ class _Retire:
         self.place, self.tier, self.night, self.progress, self.mine = place, tier, night, progress, mine
         self.store: Store = place.store if tier is Tier.HDFS else place.nearline
         self.stopped, self.alone, self.failed = Counter[str](), Counter[str](), Counter[str]()
+        self.kept = Counter[str]()
         self.gone: list[Gone] = []
         self.size = self.removed = self.removed_bytes = self.left = 0
 
@@ -150,7 +151,9 @@ class _Retire:
             known = self.place.catalog.copy_at(self.tier, path)
             if row is None or known is None or known[1].state != "retired" or (row.ended or row.started) > due:
                 continue
-            if self._asked(known[0]).lines or not self._may_go(known[0].study):
+            lines = self._asked(known[0]).lines
+            self.kept.update(lines.keys())
+            if lines or not self._may_go(known[0].study):
                 continue
             self.store.delete(there)
             crashpoints.passing("retire.deleted")
@@ -180,6 +183,7 @@ class _Retire:
             removed_bytes=self.removed_bytes,
             grace=len(grace),
             grace_bytes=sum(grace),
+            kept={name: self.kept[name] for name in order if self.kept[name]},
             failed=dict(self.failed.most_common()),
             left=self.left,
             exams=tuple(self.gone),
