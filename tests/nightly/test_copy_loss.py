@@ -184,7 +184,7 @@ def _as_before(archive: Archive, lost: set[str], gone: frozenset[str]) -> None:
         assert there == wanted, name
     assert {row.study for row in catalog.quarantine()} <= {study_uid(SEEDS[name]) for name in lost}
     place = archive.place("look")
-    assert compare(place, tiers(place)).equal
+    assert compare(place, tiers(place)).differ == {}
     assert catalog_backup(archive.place("cb")).nearline
 
 
