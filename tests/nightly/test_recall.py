@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from sdfo.catalog import Query, RecallRow
+from sdfo.catalog import Availability, Query, RecallRow
 from sdfo.client import Archive as Client
 from sdfo.errors import NotFound
 from sdfo.model import Location, Tier
@@ -24,6 +24,7 @@ from sdfo.nightly.receiving import attend
 from sdfo.nightly.restore import restore
 from sdfo.testing.archive import Archive, new_archive
 from sdfo.testing.exams import make_exam
+from sdfo.testing.expiring import moment, sql
 
 APART = {"hdfs": {"root": "hdfs", "max_record_mib": 1}}
 
@@ -96,6 +97,28 @@ def test_a_recall_goes_from_waiting_to_done(taped: Archive) -> None:
     assert timedelta(hours=71) < row.pinned - datetime.now(UTC) < timedelta(hours=73)
     assert requests(taped) == []
     assert taped.place().catalog.pinned_volumes() == set(row.volumes)
+
+
+def availability(archive: Archive) -> dict[str, Availability]:
+    return {row.study: row.availability for row in archive.place().catalog.find(Query())}
+
+
+def test_what_came_back_is_nearline_and_what_is_away_is_offline(taped: Archive) -> None:
+    """(0008,0056) of exams on tape alone: by whether their volume was promised to stay; the same after a rebuild's replay."""
+    catalog = taped.place().catalog
+    for part, _ in catalog.page_of_copies("hdfs"):
+        catalog.mark_copy(part.id, "hdfs", "retired")
+    assert set(availability(taped).values()) == {Availability.OFFLINE}
+    row = recall(taped.place(), studies(taped)[0])
+    assert set(availability(taped).values()) == {Availability.OFFLINE}
+    taped.library().once()
+    attend(taped.place())
+    assert set(availability(taped).values()) == {Availability.NEARLINE}
+    sql(taped, "UPDATE recall SET pinned = :at", at=moment(1))
+    taped.stage("t8", tape={"root": "tape", "clear_at": 1e-12, "report_at": 1e-13})
+    assert not list((taped.folder / "tape" / "in").glob("*.tar"))
+    assert set(availability(taped).values()) == {Availability.OFFLINE}
+    assert row.id == 1
 
 
 def test_the_next_one_is_expected_by_what_the_last_ones_took(taped: Archive) -> None:

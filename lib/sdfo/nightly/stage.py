@@ -168,6 +168,7 @@ class _Stage:
                 with suppress(Missing):
                     store.delete(tape.proven(volume))
             store.delete(stat.path)
+            self.place.catalog.volumes_left([volume])
             self.removed += stat.size
 
     def _eligible(self, pinned: set[str]) -> list[Stat]:
