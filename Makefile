@@ -86,7 +86,7 @@ lock: .venv-tools/.stamp ## renew the lock files
 # -- to see it -------------------------------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: setup ## a night over real exams by Airflow's DAG, then one image back
+demo: setup ## the whole life of real exams: night, near-line, tape, freed, recalled
 	@scripts/demo
 
 .PHONY: demo-cluster

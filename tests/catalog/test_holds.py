@@ -38,6 +38,18 @@ def test_a_hold_covers_an_exam_a_list_or_a_patient(filled: Catalog) -> None:
     assert [(hold.subjects, hold.exams) for hold in filled.holds()] == [(("1.3", "1.4"), 2), (("aA1",), 3)]
 
 
+def test_a_corrected_patient_id_ends_no_hold(filled: Catalog) -> None:
+    """The exam stays covered, and is not when the hold is released; what the other patient has besides is not covered."""
+    filled.hold(HoldKind.PATIENT, ["AA1"], "court", "ann")
+    _study(filled, "1.1", "b2")
+    _study(filled, "1.2", "Aa1")
+    assert filled.held(ALL) == {"1.1": (1,), "1.2": (1,)}
+    assert [(hold.kind, hold.subjects, hold.exams) for hold in filled.holds()] == [(HoldKind.PATIENT, ("AA1",), 2)]
+    filled.release_hold(1, "bob")
+    _study(filled, "1.1", "c3")
+    assert filled.held(ALL) == {}
+
+
 def test_a_released_hold_covers_nothing(filled: Catalog) -> None:
     """It stays in the list of all; releasing it again changes nothing; its number is not given again."""
     filled.hold(HoldKind.STUDY, ["1.1"], "x", "ann")

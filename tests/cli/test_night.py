@@ -90,6 +90,22 @@ def test_a_night_without_faults_names_itself(site):
     assert site.json("night", "--run", "second")["ledger"]["lines"][Fate.ALREADY] == 4
 
 
+def test_a_night_backs_the_catalog_up(site):
+    """As the DAG does, once for each night that published; where it cannot, the night stands, exit 1, and `status` tells its age."""
+    site.exam(1)
+    site.json("init")
+    assert site.json("night", "--run", "first")["catalog_not_backed_up"] is None
+    assert len(list((site.hdfs / "state" / "catalog").iterdir())) == 1
+    nearline = site.folder / "nearline"
+    nearline.rename(site.folder / "elsewhere")
+    said = site.json("night", "--run", "second", code=1)
+    assert said["good"]
+    assert "is it mounted?" in said["catalog_not_backed_up"]
+    (site.folder / "elsewhere").rename(nearline)
+    old = site.json("status", code=1, SDFO__LIMITS__NIGHT_AGE_HOURS="0.0000001")["lines"]
+    assert [line["ok"] for line in old if line["what"] == "catalog backup"] == [False]
+
+
 def test_an_unmounted_san_ends_with_1(site):
     """The night's report says that scan failed; nothing is taken for deleted."""
     site.exam(1)

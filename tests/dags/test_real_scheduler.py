@@ -3,12 +3,16 @@
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psutil
 import pytest
@@ -17,6 +21,13 @@ from sdfo.testing.exams import make_exam
 
 pytestmark = [pytest.mark.airflow, pytest.mark.long, pytest.mark.timeout(1500)]
 T = TypeVar("T")
+SITE = {
+    "SDFO__NEARLINE__START": "00:00",
+    "SDFO__NEARLINE__END": "00:00",
+    "SDFO__EXPIRE__COPIES": '["hdfs", "nearline"]',
+    "SDFO__EXPIRE__AWAY": "[]",
+}
+"""A backup at any hour, and no tapes."""
 PAGES = Path(__file__).resolve().parents[2] / "scripts" / "airflow-pages"
 
 
@@ -41,8 +52,7 @@ def port() -> str:
 def standalone(airflow, archive, port: str) -> Iterator[psutil.Process]:
     """Airflow as `make airflow` opens it, over an archive whose SAN holds one exam."""
     make_exam(archive.san / "exam", slices=4, modality="CT", seed=9, size=64)
-    any_time = {"SDFO__NEARLINE__START": "00:00", "SDFO__NEARLINE__END": "00:00"}
-    env = airflow.env(SDFO_CONF=str(archive.settings), SDFO_AIRFLOW_PORT=port, **any_time)
+    env = airflow.env(SDFO_CONF=str(archive.settings), SDFO_AIRFLOW_PORT=port, **SITE)
     log = airflow.home / "standalone.log"
     with open(log, "wb") as out:
         started = subprocess.Popen([PAGES], env=env, stdout=out, stderr=out, start_new_session=True)
@@ -107,3 +117,91 @@ def test_the_scheduler_runs_the_night_and_the_backup_after_it(standalone: psutil
         "success"
     ]
     assert len(list((archive.settings.parent / "nearline" / "exams").rglob("*.sdicom"))) == 1
+
+
+@pytest.fixture
+def ripe(archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that the night archived and the backup copied is 91 days old, and a drill was green."""
+    for name, value in SITE.items():
+        monkeypatch.setenv(name, value)
+    archive.sdfo("drill", "--run", "d1")
+    archive.sdfo("expire", "--run", "x", "--dry-run")  # it notes the clock, which later runs compare with
+    old = f"{datetime.now(UTC) - timedelta(days=91):%Y-%m-%d %H:%M:%S.%f}"
+    with closing(sqlite3.connect(archive.settings.parent / "catalog.db")) as catalog, catalog:
+        catalog.execute("UPDATE san_file SET first_seen = ?", (old,))
+
+
+def test_nobody_is_asked_where_nothing_may_go(standalone: psutil.Process, airflow) -> None:
+    """All is too young: the run ends well, and its other tasks are skipped."""
+    airflow("dags", "unpause", "--yes", "expire_san")
+    assert airflow("dags", "trigger", "--run-id", "young", "expire_san").returncode == 0
+
+    def states() -> dict[str, str]:
+        rows = airflow.json("tasks", "states-for-dag-run", "expire_san", "young")
+        found = {row["task_id"]: row["state"] for row in rows}
+        return found if found.get("expire") in ("skipped", "success", "failed") else {}
+
+    skipped = dict.fromkeys(["approve", "expire"], "skipped")
+    assert wait_for("end", 180, states) == dict.fromkeys(["look", "is_asked"], "success") | skipped
+
+
+@pytest.mark.parametrize("answer", ["Reject", "Approve"])
+def test_the_san_is_freed_when_a_person_approves(
+    standalone: psutil.Process, airflow, archive, port: str, ripe: None, answer: str
+) -> None:
+    """Not before, and not if it is rejected. The request says how much would go, and names nothing of the SAN."""
+    done = airflow("dags", "trigger", "--run-id", answer, "expire_san")
+    assert done.returncode == 0, done.stdout
+    pages = Pages(
+        port, json.loads((airflow.home / "simple_auth_manager_passwords.json.generated").read_text())["admin"]
+    )
+    waiting = f"dags/expire_san/dagRuns/{answer}/taskInstances/approve/-1/hitlDetails"
+
+    def asked() -> dict[str, Any]:
+        states = {
+            row["task_id"]: row["state"] for row in airflow.json("tasks", "states-for-dag-run", "expire_san", answer)
+        }
+        assert "failed" not in states.values()
+        return pages.get(waiting) if states["approve"] in ("awaiting_input", "deferred") else {}
+
+    request = wait_for("request", 180, asked)
+    assert request["body"].startswith("4 files, ")
+    assert "exam" not in request["body"].replace("exams", "")
+    images = sorted((archive.san / "exam").rglob("*.dcm"))
+    assert len(images) == 4
+    pages.patch(waiting, {"chosen_options": [answer], "params_input": {}})
+
+    def ended() -> list[str]:
+        runs = airflow.json("dags", "list-runs", "expire_san")
+        return [run["state"] for run in runs if run["run_id"] == answer and run["state"] in ("success", "failed")]
+
+    assert wait_for("end", 180, ended) == ["success"]
+    assert [image.exists() for image in images] == [answer == "Reject"] * 4
+    assert len(list(archive.san.glob(".sdfo-expired/**/*.dcm"))) == (0 if answer == "Reject" else 4)
+
+
+@dataclass(frozen=True)
+class Pages:
+    """Airflow's REST API, as its administrator."""
+
+    port: str
+    password: str
+
+    def get(self, path: str) -> dict[str, Any]:
+        return self._call("GET", f"api/v2/{path}", None, self._token())
+
+    def patch(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return self._call("PATCH", f"api/v2/{path}", body, self._token())
+
+    def _token(self) -> str:
+        return str(
+            self._call("POST", "auth/token", {"username": "admin", "password": self.password}, "")["access_token"]
+        )
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None, token: str) -> dict[str, Any]:
+        head = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        data = None if body is None else json.dumps(body).encode()
+        asked = urllib.request.Request(f"http://127.0.0.1:{self.port}/{path}", data, head, method=method)
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found

@@ -566,6 +566,9 @@ def test_all_that_is_lost_is_found_by_listing(archive: Archive) -> None:
     near(archive, second).unlink()
     for tier in ("hdfs", "nearline"):
         (archive.folder / tier / third).unlink()
+    archive.san.rename(archive.folder / "san-elsewhere")
+    archive.san.mkdir()
+    shutil.copy(archive.folder / "san-elsewhere" / ".sdfo-san", archive.san)
     code, said = command(archive, "restore", "--lost", "--dry-run")
     assert code == 1
     assert "would be restored" in said
@@ -610,9 +613,11 @@ def test_reading_falls_through_to_near_line(backed: Archive, tmp_path: Path) -> 
 
 
 def test_an_exam_lost_on_both_tiers_is_told(backed: Archive) -> None:
-    """Each copy; what its files on the SAN still serve stays online."""
+    """Each copy; what its files on the SAN still serve stays online, though they make another part than they did."""
     path = next(iter(backed.parts()))
     study = Path(path).name.split("-")[0]
+    (folder,) = {location.folder for location in backed.place().catalog.locate(study)}
+    next(backed.san.joinpath(os.fsdecode(folder)).iterdir()).unlink()
     (backed.folder / "hdfs" / path).unlink()
     near(backed, path).unlink()
     assert restore(backed.place("x"), study).lost == 2

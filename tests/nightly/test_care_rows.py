@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sdfo.nightly import care
+from sdfo.nightly.catalog_backup import catalog_backup
 from sdfo.nightly.drill import drill
 from sdfo.nightly.expire import expire
 from sdfo.nightly.scrub import scrub
@@ -55,6 +56,20 @@ def test_a_step_that_failed_is_told(cared: Archive) -> None:
     (row,) = care.rows(cared.place())
     assert (row.bad, row.said) == (True, "no near-line")
     assert [each.what for each in care.todo(cared.place())] == ["the last scrub failed: no near-line"]
+
+
+def test_a_catalog_that_was_not_backed_up_is_told(archive: Archive) -> None:
+    """Until a backup has ended well again."""
+    catalog = archive.place().catalog
+    catalog.start_run("x", "local")
+    catalog.note_step("x", "catalog-backup", "failed", {"error": "near-line is full"})
+    (told,) = care.todo(archive.place())
+    assert (told.what, told.command) == (
+        "the catalog was not backed up: near-line is full",
+        "sdfo catalog backup --run r1",
+    )
+    catalog_backup(archive.place("y"))
+    assert list(care.todo(archive.place())) == []
 
 
 def test_nothing_is_said_of_what_never_was(archive: Archive) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from sdfo.conf import Expire
 from sdfo.model import Tier
@@ -15,7 +17,7 @@ from sdfo.nightly.gate import LINES, CopyFact, Facts, Night, closed, least_days,
 from sdfo.testing.expiring import SPOILT
 
 NOW = datetime(2026, 11, 24, 22, tzinfo=UTC)
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 TERMS = terms(Expire(), Tier.SAN, ())
 NIGHT = Night(NOW, catalog_backup=NOW - timedelta(hours=1), drill=NOW - 6 * DAY, drill_green=True)
 COPIES = (
@@ -100,6 +102,9 @@ def _judged(facts: Facts, left: list[str], made: frozenset[str]) -> Iterator[boo
         ("copies wanted", _facts(copies=COPIES[:2])),
         ("catalog backed up tonight", _night(catalog_backup=NOW - timedelta(hours=25))),
         ("last drill green", _night(drill=None)),
+        ("nearest copy re-read lately", _copy(Tier.HDFS, verified_at=NOW + 2 * HOUR)),
+        ("catalog backed up tonight", _night(catalog_backup=NOW + 300 * DAY)),
+        ("last drill green", _night(drill=NOW + 300 * DAY)),
         ("last drill green", _night(drill=NOW - 16 * DAY)),
     ],
 )
@@ -139,7 +144,7 @@ def test_policies_by_modality() -> None:
         {"modalities": {"MG": {"san_days": 365, "copies": ["hdfs"]}, "CT": {"san_days": 30}, "XA": {"hdfs_days": 5}}}
     )
     assert terms(settings, Tier.SAN, ("CT",)).days == 30
-    assert terms(settings, Tier.SAN, ("CT", "MG")).days == 365
+    assert terms(settings, Tier.SAN, ("CT", "MG")).days == terms(settings, Tier.SAN, ("Mg",)).days == 365
     assert terms(settings, Tier.SAN, ("CT", "SR")).days == terms(settings, Tier.SAN, ()).days == 90
     assert terms(settings, Tier.SAN, ("MG",)).copies == {Tier.HDFS}
     assert terms(settings, Tier.SAN, ("MG", "CT")).copies == {Tier.HDFS, Tier.NEARLINE, Tier.TAPE}
@@ -147,21 +152,31 @@ def test_policies_by_modality() -> None:
     assert [least_days(settings, tier) for tier in (Tier.SAN, Tier.HDFS, Tier.NEARLINE)] == [30, 5, None]
 
 
-HOUR = 3600.0
+@pytest.mark.parametrize(
+    "own",
+    [{"modalities": {"mg": {"san_days": 3650}}}, {"san_days": 1e6}, {"drill_days": float("inf")}, {"grace_days": -1}],
+)
+def test_settings_that_would_do_other_than_they_say_are_refused(own: dict[str, Any]) -> None:
+    """A policy for a modality that no image has, days beyond the calendar, or before tonight."""
+    with pytest.raises(ValidationError):
+        Expire.model_validate(own)
+
+
+H = 3600.0
 
 
 @pytest.mark.parametrize(
     ("last", "this", "believed"),
     [
-        ((0, "a", 0), (24 * HOUR, "a", 24 * HOUR), True),
-        ((0, "a", 0), (24.9 * HOUR, "a", 24 * HOUR), True),
-        ((0, "a", 0), (25.1 * HOUR, "a", 24 * HOUR), False),
-        ((0, "a", 0), (22.9 * HOUR, "a", 24 * HOUR), False),
-        ((0, "a", 0), (90 * 24 * HOUR, "a", 24 * HOUR), False),
-        ((0, "a", 0), (24 * HOUR, "b", 60), True),
-        ((0, "a", 0), (80 * HOUR, "b", 60), False),
-        ((0, "a", 0), (-2 * HOUR, "b", 60), False),
-        ((0, "", 0), (24 * HOUR, "", 24 * HOUR), True),
+        ((0, "a", 0), (24 * H, "a", 24 * H), True),
+        ((0, "a", 0), (24.9 * H, "a", 24 * H), True),
+        ((0, "a", 0), (25.1 * H, "a", 24 * H), False),
+        ((0, "a", 0), (22.9 * H, "a", 24 * H), False),
+        ((0, "a", 0), (90 * 24 * H, "a", 24 * H), False),
+        ((0, "a", 0), (24 * H, "b", 60), True),
+        ((0, "a", 0), (80 * H, "b", 60), False),
+        ((0, "a", 0), (-2 * H, "b", 60), False),
+        ((0, "", 0), (24 * H, "", 24 * H), True),
     ],
 )
 def test_a_clock_that_stepped(last: tuple[float, str, float], this: tuple[float, str, float], believed: bool) -> None:

@@ -9,6 +9,7 @@ import re
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from sdfo.testing.exams import make_exam, study_uid
 from sdfo.testing.odd.surgery import meta_end
 
 DOCS = Path(__file__).parents[2] / "docs" / "inventory.md"
+(READER,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
 
 # PS3.3 table C.38.1-1 with its macros, C.7.5.1 and C.12.1: by level, the attributes of type 1 and those of type 2.
 ROOT = (
@@ -210,8 +212,8 @@ def test_a_large_file_lies_apart(tmp_path: Path) -> None:
     assert bytes_of(made, image) == file.read_bytes()
 
 
-def test_the_command_and_the_reader_of_the_page(archive: Archive) -> None:
-    """docs/inventory.md's program, with nothing of ours, gives an image back; both files are private and never replaced."""
+def test_the_command(archive: Archive) -> None:
+    """It says what it listed; both files are private and never replaced."""
     target = archive.folder / "all.dcm"
     done = archive.sdfo("catalog", "export", "--inventory", str(target))
     said = json.loads(done.stdout)
@@ -219,14 +221,58 @@ def test_the_command_and_the_reader_of_the_page(archive: Archive) -> None:
     others = Path(said["others"])
     assert len(others.read_text().splitlines()) == 4
     assert [stat.S_IMODE(file.stat().st_mode) for file in (target, others)] == [0o600, 0o600]
-    script = archive.folder / "reader.py"
-    script.write_text(re.search(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)[1])  # type: ignore[index]
-    file = sorted(archive.san.rglob("*.dcm"))[0]
-    sop, out = str(pydicom.dcmread(file).SOPInstanceUID), archive.folder / "one.dcm"
-    subprocess.run([sys.executable, "-I", str(script), str(target), sop, str(out)], check=True, cwd="/")
-    assert out.read_bytes() == file.read_bytes()
     again = archive.sdfo("catalog", "export", "--inventory", str(target))
     assert (again.returncode, "there already" in again.stderr) == (2, True)
+
+
+@pytest.fixture
+def without_us(archive: Archive) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs docs/inventory.md's program, or another, where pydicom is the only package that can be imported."""
+    script, packages = archive.folder / "reader.py", archive.folder / "packages"
+    script.write_text(READER)
+    packages.mkdir()
+    for found in Path(pydicom.__file__).parents[1].glob("pydicom*"):
+        (packages / found.name).symlink_to(found)
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-S", "-P", *(words if words[0] == "-c" else (str(script), *words))]
+        return subprocess.run(
+            command, env={"PYTHONPATH": str(packages)}, cwd="/", capture_output=True, text=True, check=False
+        )
+
+    return run
+
+
+def test_ten_lines_read_an_image_without_us(archive: Archive, without_us: Callable[..., Any]) -> None:
+    """docs/inventory.md's program has ten lines and nothing of ours, and cannot have: each listed image comes back to its
+    SHA-256 by path, offset and length."""
+    assert 0 < len(READER.splitlines()) <= 10
+    assert max(map(len, READER.splitlines())) <= 120
+    assert "No module named 'sdfo'" in without_us("-c", "import sdfo").stderr
+    target, out = archive.folder / "all.dcm", archive.folder / "one.dcm"
+    target.write_bytes(export(archive.place(), Query(), Scope()).data)
+    files = [file for file in sorted(archive.san.rglob("*.dcm")) if not file.name.startswith("S001-I00003")][:2]
+    for file in files:
+        done = without_us(str(target), str(pydicom.dcmread(file).SOPInstanceUID), str(out))
+        assert done.returncode == 0, done.stderr
+        assert hashlib.sha256(out.read_bytes()).digest() == hashlib.sha256(file.read_bytes()).digest()
+
+
+def test_the_reader_of_the_page_notices_other_bytes(archive: Archive, without_us: Callable[..., Any]) -> None:
+    """One flipped bit in the S-DICOM file: nothing is written, and it says so."""
+    target, out = archive.folder / "all.dcm", archive.folder / "one.dcm"
+    found = export(archive.place(), Query(), Scope())
+    target.write_bytes(found.data)
+    image = judged(pydicom.dcmread(io.BytesIO(found.data)))[0]
+    (at,) = image.FileAccessSequence
+    with (archive.folder / "hdfs" / at.FileAccessURI).open("r+b") as part:
+        part.seek(at.FileOffsetInContainer + at.FileLengthInContainer - 1)
+        last = part.read(1)[0]
+        part.seek(-1, io.SEEK_CUR)
+        part.write(bytes([last ^ 1]))
+    done = without_us(str(target), str(image.SOPInstanceUID), str(out))
+    assert (done.returncode, out.exists()) == (1, False)
+    assert "other bytes" in done.stderr
 
 
 @pytest.mark.long

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -292,8 +293,6 @@ def test_what_the_tape_system_cannot_bring_fails_the_recall(taped: Archive) -> N
 
 def test_a_recall_proves_what_nobody_had_read_back(taped: Archive) -> None:
     """A volume that was `written` is `verified` from then on."""
-    from dataclasses import replace
-
     catalog = taped.place().catalog
     (volume,) = catalog.volumes()
     catalog.keep_volume(replace(volume, state="written"))
@@ -328,6 +327,18 @@ def test_hdfs_is_restored_from_tape(taped: Archive) -> None:
     assert (second.restored, second.lost) == (3, 0)
     assert taped.parts() == before
     assert restore(taped.place("x3"), None).rows == ()
+
+
+def test_a_volume_that_was_given_up_is_read_while_it_is_here(taped: Archive) -> None:
+    """It may be the last one: every byte out of it is proven anyway."""
+    before = taped.parts()
+    arrived(taped)
+    attend(taped.place())
+    catalog = taped.place().catalog
+    catalog.keep_volume(replace(catalog.volumes()[0], state="damaged"), "given up")
+    lose(taped)
+    assert restore(taped.place("x1"), None).restored == 3
+    assert taped.parts() == before
 
 
 def test_near_line_comes_before_tape(taped: Archive) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sdfo.catalog import QuarantineNote
 from sdfo.catalog.holds import HoldKind
 from sdfo.catalog.rebuild import rebuild
 from sdfo.client import Archive as Client
@@ -121,6 +122,14 @@ def test_a_hold_keeps_copies_everywhere(old: Archive) -> None:
     end_grace(old)
     assert retired(old, run="x2").removed == 0
     assert len(list(old.place().store.list("expired"))) == 1
+
+
+def test_what_is_set_aside_in_its_folder_keeps_a_part(old: Archive) -> None:
+    """A file that cannot be read shows no study, and a part no folder."""
+    catalog = old.place().catalog
+    for folder in catalog.folders().values():
+        catalog.open_quarantine("r2", QuarantineNote("unreadable", b"y"), study=None, folder_id=folder.id)
+    assert retired(old).alone == {"nothing set aside": 2}
 
 
 @pytest.mark.parametrize("point", ["retire.renamed", "retire.committed"])

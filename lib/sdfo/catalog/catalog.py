@@ -104,15 +104,17 @@ class Catalog(Removal):
         with self.database.read() as conn:
             return runs.newest(conn, limit)
 
-    def last_step(self, step: str, state: str | None = None) -> tuple[str, StepRow] | None:
-        """The run that began this step last, and how it stands there; only those in `state` if given."""
+    def last_step(
+        self, step: str, state: str | None = None, until: datetime | None = None
+    ) -> tuple[str, StepRow] | None:
+        """The run that began this step last, and how it stands there; only those in `state`, and begun by then, if given."""
         with self.database.read() as conn:
-            return runs.last(conn, step, state)
+            return runs.last(conn, step, state, until)
 
-    def last_ended(self, step: str) -> StepRow | None:
-        """How this step ended last: done or failed."""
+    def last_ended(self, step: str, until: datetime | None = None) -> StepRow | None:
+        """How this step ended last, by then if given: done or failed."""
         with self.database.read() as conn:
-            return runs.last_ended(conn, step)
+            return runs.last_ended(conn, step, until)
 
     def last_good_night(self) -> datetime | None:
         """When the newest night ended whose report is `ok`."""

@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
@@ -22,6 +22,9 @@ from sdfo.catalog.journal import Line, as_name, as_text, moment, stamped
 
 SHUT, CLOCK = "shut", "clock"
 """Marks of the gate: that the catalog was rebuilt, and what the clock said last."""
+
+APART = timedelta(hours=1)
+"""How far two clocks may be apart. What is further ahead was written by one that was wrong, and says nothing."""
 
 HELD = ("archived", "alias")
 """States of a SAN file whose bytes the archive holds."""
@@ -95,7 +98,7 @@ def on_san(conn: Connection) -> tuple[int, int]:
 
 
 def exams(conn: Connection, studies: Iterable[str], folder_id: int | None) -> dict[str, ExamFacts]:
-    """By study. Quarantine entries count that are about it, or about the folder."""
+    """By study. Quarantine entries count that are about it, or about this folder or another with files of it."""
     wanted = sorted(set(studies))
     held = holds.on(conn, wanted)
     return {study: _exam(conn, study, held.get(study, ()), folder_id) for study in wanted}
@@ -124,8 +127,10 @@ def _exam(conn: Connection, study: str, held: tuple[int, ...], folder_id: int | 
 
 
 def open_entries(conn: Connection, study: str, folder_id: int | None) -> int:
-    """Open quarantine entries on an exam: those of the study, and those of the folder."""
-    about: list[ColumnElement[bool]] = [_ENTRY.study == study]
+    """Open quarantine entries on an exam: those of the study, of the folder, and of every folder that has files of the study:
+    of what cannot be read nobody knows the study."""
+    others = select(_FILE.folder_id).where(_FILE.study == study)
+    about: list[ColumnElement[bool]] = [_ENTRY.study == study, _ENTRY.folder_id.in_(others)]
     about += [] if folder_id is None else [_ENTRY.folder_id == folder_id]
     return conn.execute(select(func.count()).where(_ENTRY.state == "open", or_(*about))).scalar_one()
 

@@ -1,13 +1,15 @@
 """Holds: exams of which no copy on any tier is removed, whatever their age, until a person releases them.
 
-A hold names exams by their UIDs, or a patient, and then covers what that patient has and will have. Its number is given once
+A hold names exams by their UIDs, or a patient, and then covers what that patient has and will have. An exam that it covered
+stays covered when its patient's id is corrected: it gets a row of its own in the hold. Its number is given once
 and is the same after a rebuild. Of two lines of the journal with one number the earlier died with its transaction.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -17,7 +19,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, inser
 
 from sdfo.catalog import tables
 from sdfo.catalog.attributes import folded
-from sdfo.catalog.engine import batched
+from sdfo.catalog.engine import batched, upsert
 from sdfo.catalog.journal import Line, moment, stamped
 from sdfo.errors import NotFound, UsageError
 
@@ -33,7 +35,7 @@ class HoldKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """`released` is None while it is in force. `exams`: how many of the archive it covers now."""
+    """`released` is None while it is in force. `subjects`: those it was placed on. `exams`: how many of the archive it covers."""
 
     id: int
     kind: HoldKind
@@ -95,7 +97,7 @@ def let_go(conn: Connection, line: Line) -> None:
 
 def holds(conn: Connection, *, released: bool = False) -> list[Hold]:
     """Those in force, or with `released` all, by number."""
-    query = select(tables.hold).order_by(_HOLD.id, _HOLD.subject)
+    query = select(tables.hold).order_by(_HOLD.id, _HOLD.kind, _HOLD.subject)  # the exams of a patient come last
     found: dict[int, list[Row[Any]]] = defaultdict(list)
     for row in conn.execute(query if released else query.where(_HOLD.released.is_(None))):
         found[row.id].append(row)
@@ -112,11 +114,24 @@ def on(conn: Connection, studies: Iterable[str]) -> dict[str, tuple[int, ...]]:
     return {uid: tuple(sorted(numbers)) for uid, numbers in found.items()}
 
 
+@contextmanager
+def lasting(conn: Connection, studies: Sequence[str]) -> Iterator[None]:
+    """What covers these studies does so after their attributes were changed in here, whatever their patients' ids are then."""
+    before = on(conn, studies)
+    yield
+    after = on(conn, before)
+    lost = [(uid, number) for uid, numbers in before.items() for number in set(numbers) - set(after.get(uid, ()))]
+    for uid, number in lost:
+        row = conn.execute(select(tables.hold).where(_HOLD.id == number).limit(1)).one()
+        values = row._asdict() | {"subject": uid, "kind": str(HoldKind.STUDY), "key": uid}
+        conn.execute(upsert(conn, tables.hold).values(values).on_conflict_do_nothing())
+
+
 def _hold(conn: Connection, rows: Sequence[Row[Any]]) -> Hold:
     first = rows[0]
     query = select(func.count(_STUDY.uid.distinct())).join_from(tables.study, tables.hold, _covers())
     exams = conn.execute(query.where(_HOLD.id == first.id)).scalar_one()
-    subjects = tuple(row.subject for row in rows)
+    subjects = tuple(row.subject for row in rows if row.kind == first.kind)
     about = (first.id, HoldKind(first.kind), subjects, first.reason, first.who, first.since)
     return Hold(*about, first.released, first.released_by, exams)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from random import Random
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select, update
 
 from sdfo.catalog import copies, tables
 from sdfo.catalog.copies import CopyRow, PartRow
@@ -25,6 +25,12 @@ def oldest(conn: Connection, tiers: Iterable[Tier], most: int, before: datetime)
     found = [copies.of_part(row) for row in conn.execute(never)]
     old = _with_parts().where(*_whole(tiers), _COPY.verified_at < before).order_by(_COPY.verified_at)
     return found + [copies.of_part(row) for row in conn.execute(old.limit(most - len(found)))]
+
+
+def forget_ahead(conn: Connection, tiers: Iterable[Tier], until: datetime) -> None:
+    """Else they would be read again only once that moment has come, and until then nobody would see them rot."""
+    ahead = (*_whole(tiers), _COPY.verified_at > until)
+    conn.execute(update(tables.copy).where(*ahead).values(verified_at=None))
 
 
 def size(conn: Connection, tiers: Iterable[Tier]) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from sdfo.catalog import attributes, tables
+from sdfo.catalog import attributes, holds, tables
 from sdfo.catalog.engine import batched, upsert
 from sdfo.catalog.entries import InstanceEntry, PartEntry
 from sdfo.catalog.quarantine import CONFLICT, QuarantineNote
@@ -28,7 +28,8 @@ def held(conn: Connection, entry: PartEntry) -> tuple[int, int] | None:
 
 def add_part(conn: Connection, entry: PartEntry, ordinal: int | None) -> tuple[int, int]:
     """The part and its records; its id and its ordinal, the study's next unless given."""
-    attributes.keep(conn, [entry.attributes], noted=False)
+    with holds.lasting(conn, [entry.study]):
+        attributes.keep(conn, [entry.attributes], noted=False)
     attributes.ensure(conn, ((entry.study, each.series) for each in entry.instances))
     if ordinal is None:
         newest = conn.execute(select(func.max(_PART.ordinal)).where(_PART.study == entry.study)).scalar()

@@ -120,6 +120,12 @@ class Removal(Transactions):
         with self.database.read() as conn:
             return proving.oldest(conn, tiers, most, before)
 
+    def forget_ahead(self, lease: Lease, tiers: Iterable[Tier]) -> None:
+        """Copies that were read at a moment still to come, by a clock that was ahead, count as never read."""
+        with self.database.write() as conn:
+            leases.check(conn, lease)
+            proving.forget_ahead(conn, tiers, clock(conn) + freeing.APART)
+
     def size_of_copies(self, tiers: Iterable[Tier]) -> int:
         """Bytes of the copies on these tiers that are not known to be damaged."""
         with self.database.read() as conn:

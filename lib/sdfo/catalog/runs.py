@@ -106,18 +106,22 @@ BESIDE = (
 """Steps that are not of a night. A run that did no other is none."""
 
 
-def last(conn: Connection, step: str, state: str | None = None) -> tuple[str, StepRow] | None:
-    """The run that began this step last, and how it stands there; only those in `state` if given."""
+def last(
+    conn: Connection, step: str, state: str | None = None, until: datetime | None = None
+) -> tuple[str, StepRow] | None:
+    """The run that began this step last, and how it stands there; only those in `state`, and begun by then, if given."""
     wanted = [_OUTCOME.step == step, *([] if state is None else [_OUTCOME.state == state])]
+    wanted += [] if until is None else [_OUTCOME.started <= until]
     row = conn.execute(select(tables.outcome).where(*wanted).order_by(_OUTCOME.started.desc()).limit(1)).one_or_none()
     if row is None:
         return None
     return row.run, StepRow(row.step, row.state, row.started, row.ended, json.loads(row.report))
 
 
-def last_ended(conn: Connection, step: str) -> StepRow | None:
-    """How this step ended last: done or failed, not what a kill left or what waits."""
-    wanted = (_OUTCOME.step == step, _OUTCOME.state.in_(("done", "failed")))
+def last_ended(conn: Connection, step: str, until: datetime | None = None) -> StepRow | None:
+    """How this step ended last, by then if given: done or failed, not what a kill left or what waits."""
+    wanted = [_OUTCOME.step == step, _OUTCOME.state.in_(("done", "failed"))]
+    wanted += [] if until is None else [_OUTCOME.ended <= until]
     row = conn.execute(select(tables.outcome).where(*wanted).order_by(_OUTCOME.ended.desc()).limit(1)).one_or_none()
     return None if row is None else StepRow(row.step, row.state, row.started, row.ended, json.loads(row.report))
 

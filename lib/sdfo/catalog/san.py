@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, delete, select, update
 
-from sdfo.catalog import attributes, tables
+from sdfo.catalog import attributes, holds, tables
 from sdfo.catalog.engine import batched, upsert
 from sdfo.catalog.journal import as_name, as_text
 from sdfo.model import FileStamp
@@ -131,8 +131,10 @@ def note_files(
     known: Sequence[attributes.StudyAttributes],
     now: datetime,
 ) -> None:
-    """Keep files and what their heads say. One that is there unchanged stays what it is; `first_seen` always stays."""
-    attributes.keep(conn, sorted(known, key=lambda study: study.study), noted=True)
+    """Keep files and what their heads say. One that is there unchanged stays what it is; one of another length or mtime is
+    another file, first seen now: scanners use their names again, years later too."""
+    with holds.lasting(conn, [study.study for study in known]):
+        attributes.keep(conn, sorted(known, key=lambda study: study.study), noted=True)
     attributes.ensure(conn, ((file.study, file.series) for file in noted))
     there = rows(conn, [folder_id])
     changed = (_noted(folder_id, file, there.get((folder_id, keyed(file.name))), now) for file in noted)
@@ -196,8 +198,13 @@ def _noted(folder_id: int, file: SanFile, prior: Row[Any] | None, now: datetime)
         "sop_class": file.sop_class,
         "digest": None,
         "state": "new",
-        "first_seen": now if prior is None else prior.first_seen,
+        "first_seen": prior.first_seen if prior is not None and _as_long(prior, file) else now,
     }
+
+
+def _as_long(prior: Row[Any], file: SanFile) -> bool:
+    """Whether it may be the same file. Its ctime does not tell: a new owner, or a move to another disk, changes it."""
+    return (prior.size, prior.mtime_ns) == (file.size, file.mtime_ns)
 
 
 def place(folder_id: int, stamp: FileStamp) -> dict[str, Any]:

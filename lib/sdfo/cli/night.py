@@ -7,15 +7,30 @@ from dataclasses import asdict
 from typing import Any
 
 from sdfo.cli.show import Answer, Table
+from sdfo.errors import SdfoError
 from sdfo.model import Fate
 from sdfo.nightly import figures
 from sdfo.nightly.place import Place
 from sdfo.nightly.summary import STEPS, NightReport, waits_for
 
 
-def told(place: Place, report: NightReport, exit_code: int) -> Answer:
+def not_backed_up(place: Place) -> str | None:
+    """Back up the catalog, as the DAG's task does; why it could not be, which takes nothing back of the night."""
+    from sdfo.nightly.catalog_backup import catalog_backup
+
+    try:
+        catalog_backup(place)
+    except SdfoError as error:
+        return error.what
+    return None
+
+
+def told(place: Place, report: NightReport, exit_code: int, not_backed_up: str | None = None) -> Answer:
     page = f"{place.settings.hdfs.root}/{place.path('report.html')}"
-    return Answer(_data(report) | {"page": page}, list(_text(report, page)), exit_code)
+    text = list(_text(report, page))
+    if not_backed_up:
+        text.append(f"\nThe catalog was not backed up: {not_backed_up}\n  sdfo catalog backup --run {place.run}")
+    return Answer(_data(report) | {"page": page, "catalog_not_backed_up": not_backed_up}, text, exit_code)
 
 
 def _data(report: NightReport) -> dict[str, Any]:
@@ -41,6 +56,8 @@ def _text(report: NightReport, page: str) -> Iterator[str | Table]:
     if report.backup is not None and report.backup.parts:
         waits = f"{figures.many(report.backup.parts, 'part')}, {figures.size(report.backup.bytes)}"
         yield f"near-line: {waits} wait for their copy, the oldest since {report.backup.oldest}"
+    if report.tape is not None:
+        yield f"tape: {report.tape}"
     if report.todo:
         yield "\nWhat a person must do next"
         for number, todo in enumerate(report.todo, 1):

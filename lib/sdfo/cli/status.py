@@ -25,10 +25,8 @@ def register(app: typer.Typer) -> None:
 def status(ctx: typer.Context) -> Answer:
     """Exit 1 when the last good night is too old, or what waits for near-line, a receipt or a recall, or a tier has too little room."""
     place = given(ctx).place("status")
-    good, lines = (
-        None,
-        [_newest(place), _work(place), _quarantine(place), *_first_load(place), _backup(place), *_care(place)],
-    )
+    good, lines = None, [_newest(place), _work(place), _quarantine(place), *_first_load(place), _backup(place)]
+    lines += [_catalog_backup(place), *_care(place)]
     try:
         good = last_good_night(place)
         lines = [
@@ -99,19 +97,25 @@ def _tape(place: Place) -> list[Finding]:
 
 
 def _waits_for_tapes(place: Place) -> Finding:
-    from sdfo.catalog.recalls import WAITING
-    from sdfo.catalog.volumes import READY, SEALED
-    from sdfo.model import Tier
-    from sdfo.nightly import figures
+    from sdfo.nightly.awaited import awaited
 
-    most, queue = place.settings.limits.receipt_age_hours, place.catalog.queue(Tier.TAPE)
-    volumes, recalls = place.catalog.volumes((SEALED, READY)), place.catalog.recalls(WAITING)
-    oldest = min([row.created for row in volumes] + [row.asked for row in recalls], default=None)
-    hours = 0.0 if oldest is None else (datetime.now(UTC) - oldest).total_seconds() / 3600
-    waits = f"{figures.many(queue.parts, 'part')}, {figures.size(queue.bytes)} wait; {queue.aside} set aside"
-    found = f"{waits}; without receipt: {figures.many(len(volumes), 'volume')}; waiting: {figures.many(len(recalls), 'recall')}"
-    late = f", the oldest for {hours:.1f} h (at most {most:g})" if oldest is not None else ""
-    return Finding("tape", hours <= most, found + late, "" if hours <= most else "sdfo tape ls, sdfo recalls")
+    found, most = awaited(place), place.settings.limits.receipt_age_hours
+    age = "" if found.hours is None else f", the oldest for {found.hours:.1f} h (at most {most:g})"
+    late = found.late(most)
+    return Finding("tape", not late, f"{found}{age}", "sdfo tape ls, sdfo recalls" if late else "")
+
+
+def _catalog_backup(place: Place) -> Finding:
+    """The last one that is done; the gate lets nothing go without tonight's."""
+    from sdfo.nightly.catalog_backup import STEP
+
+    row = place.catalog.last_step(STEP, "done")
+    if row is None or row[1].ended is None:
+        return Finding("catalog backup", True, "none yet", "sdfo catalog backup --run ID")
+    most = place.settings.limits.night_age_hours
+    hours = (datetime.now(UTC) - row[1].ended).total_seconds() / 3600
+    found = f"{show.moment(row[1].ended)}, {hours:.1f} h ago (at most {most:g})"
+    return Finding("catalog backup", hours <= most, found, "" if hours <= most else "sdfo catalog backup --run ID")
 
 
 def _backup(place: Place) -> Finding:

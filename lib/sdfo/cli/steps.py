@@ -75,8 +75,9 @@ def night(
     ] = None,
     engine: Engine = None,
 ) -> Answer:
-    """All steps in order, with the report. Exit 1: not a good night; 3: good, but a person must look."""
-    from sdfo.cli.night import told
+    """All steps in order, with the report and the catalog's backup. Exit 1: not a good night, or no backup; 3: good, but a
+    person must look."""
+    from sdfo.cli.night import not_backed_up, told
     from sdfo.nightly.night import night as whole_night
 
     place = given(ctx).place(run or "")
@@ -84,7 +85,8 @@ def night(
         place = given(ctx).place(default_run(place.settings))
     with showing("night") as progress:
         found = whole_night(place, engine or place.settings.engine, progress)
-    return told(place, found, 1 if not found.good else 3 if found.attention else 0)
+    why = not_backed_up(place) if found.published else None
+    return told(place, found, 1 if not found.good or why else 3 if found.attention else 0, why)
 
 
 def scan(ctx: typer.Context, run: Run, engine: Engine = None) -> Answer:

@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from sdfo.conf.sections import Section
 
 GateTier = Literal["hdfs", "nearline", "tape"]
+Modality = Annotated[str, Field(pattern=r"^[A-Z0-9_ ]{1,16}$")]
+"""A code string (PS3.5 section 6.2): a policy for "mg" would be one for no image, which nobody would notice."""
+
+_MOST = 36500
+"""Days: of more the calendar knows no beginning."""
 
 
 class ExpirePolicy(Section):
     """What is other than `expire` says for exams with images of one modality; None: as it says."""
 
-    san_days: float | None = Field(None, ge=0)
-    hdfs_days: float | None = Field(None, ge=0)
-    nearline_days: float | None = Field(None, ge=0)
+    san_days: float | None = Field(None, ge=0, le=_MOST)
+    hdfs_days: float | None = Field(None, ge=0, le=_MOST)
+    nearline_days: float | None = Field(None, ge=0, le=_MOST)
     copies: tuple[GateTier, ...] | None = None
 
 
 class Expire(Section):
     san_days: float = Field(
-        90, ge=0, description="days that a file stays on the SAN: those in which most are looked at"
+        90, ge=0, le=_MOST, description="days that a file stays on the SAN: those in which most are looked at"
     )
     hdfs_days: float | None = Field(
-        None, ge=0, description="days that a part stays on HDFS, where Spark and MapReduce work; none = for ever"
+        None,
+        ge=0,
+        le=_MOST,
+        description="days that a part stays on HDFS, where Spark and MapReduce work; none = for ever",
     )
     nearline_days: float | None = Field(
-        None, ge=0, description="days that a part stays on near-line; none = for ever, for tape alone takes hours"
+        None,
+        ge=0,
+        le=_MOST,
+        description="days that a part stays on near-line; none = for ever, for tape alone takes hours",
     )
-    modalities: dict[str, ExpirePolicy] = Field(
+    modalities: dict[Modality, ExpirePolicy] = Field(
         {},
         description='other days and copies for exams with images of a modality, {"MG": {"san_days": 365}}; of several the '
         "longest days and all copies count",
@@ -47,17 +58,20 @@ class Expire(Section):
     verify_days: float = Field(
         100,
         gt=0,
+        le=_MOST,
         description="days within which the copy that stays nearest was read again, every byte of it: those of a scrub, and "
         "ten that it may be late",
     )
     drill_days: float = Field(
         15,
         gt=0,
+        le=_MOST,
         description="days within which the last drill must have ended well: it is due each week, and may fail once",
     )
     grace_days: float = Field(
         7,
         ge=0,
+        le=_MOST,
         description="days that a removed file can still be fetched back from where it was put: somebody notices in a week",
     )
     gib_per_run: float = Field(
@@ -65,10 +79,13 @@ class Expire(Section):
     )
     unattended: bool = Field(
         False,
-        description="whether the schedule removes anything; false = it only shows what would go, a person starts it",
+        description="whether the schedule removes anything by itself; false = it shows what would go, and a person approves",
     )
     scrub_days: float = Field(
-        90, gt=0, description="days within which a scrub reads each copy again: disks lose bits silently within years"
+        90,
+        gt=0,
+        le=_MOST,
+        description="days within which a scrub reads each copy again: disks lose bits silently within years",
     )
     drill_parts: int = Field(
         20,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sdfo.catalog import CopyRow, ExamFacts
-from sdfo.catalog.freeing import SHUT
+from sdfo.catalog.freeing import APART, SHUT
 from sdfo.errors import FormatError, Missing, OutOfRange, SdfoError
 from sdfo.model import Tier
 from sdfo.nightly import gate
@@ -23,7 +23,8 @@ CATALOG_BACKUP, DRILL = "catalog-backup", "drill"
 
 def tonight(place: Place, clock: Clock) -> Night:
     """What is the same for all exams of a run."""
-    backup, drill = place.catalog.last_step(CATALOG_BACKUP, "done"), place.catalog.last_ended(DRILL)
+    until = clock.now() + APART
+    backup, drill = place.catalog.last_step(CATALOG_BACKUP, "done", until), place.catalog.last_ended(DRILL, until)
     shut = place.catalog.gate_marks().get(SHUT)
     return Night(
         now=clock.now(),

@@ -8,7 +8,7 @@ from typing import Any
 
 from sdfo.catalog.freeing import SHUT
 from sdfo.nightly import figures
-from sdfo.nightly.asking import DRILL
+from sdfo.nightly.asking import CATALOG_BACKUP, DRILL
 from sdfo.nightly.place import Place
 from sdfo.nightly.summary import CareRow, DamageRow, Todo
 
@@ -44,6 +44,11 @@ def todo(place: Place) -> Iterator[Todo]:
         row = place.catalog.last_ended(step)
         if row is not None and row.state == "failed":
             yield Todo(f"the last {step} failed: {row.report.get('error', '')}", f"sdfo {step} --run {run}")
+    backup = place.catalog.last_ended(CATALOG_BACKUP)
+    if backup is not None and backup.state == "failed":
+        yield Todo(
+            f"the catalog was not backed up: {backup.report.get('error', '')}", f"sdfo catalog backup --run {run}"
+        )
     drill, scrub = place.catalog.last_ended(DRILL), place.catalog.last_ended("scrub")
     if drill is not None and drill.state == "done" and not drill.report.get("green"):
         yield Todo(f"the last drill was red: {_drill(drill.report)}", f"sdfo drill --run {run} --wait")

@@ -16,12 +16,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sdfo.catalog.freeing import CLOCK
+from sdfo.catalog.freeing import APART, CLOCK
 from sdfo.errors import StoreError
 from sdfo.nightly.place import Place
 
-MOST = timedelta(hours=1)
-"""How far two clocks may be apart."""
 UNWATCHED = timedelta(days=3)
 """Without a run, over a reboot: a weekend."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -67,7 +65,7 @@ def doubt(place: Place, clock: Clock) -> str | None:
     """Why the time is not to be believed; None if it is, and then this is what the next run compares with."""
     this, marks = clock.tick(), place.catalog.gate_marks()
     last = marks.get(CLOCK)
-    why = next((f"{name} differs" for name, at in clock.others(place) if abs(at - clock.now()) > MOST), None)
+    why = next((f"{name} differs" for name, at in clock.others(place) if abs(at - clock.now()) > APART), None)
     if last is None:
         why = why or "there is no earlier run to compare the clock with"
     else:
@@ -82,8 +80,8 @@ def stepped(last: Tick, this: Tick) -> str | None:
     gone = timedelta(seconds=this.wall - last.wall)
     if this.boot and this.boot == last.boot:
         step = gone - timedelta(seconds=this.since_boot - last.since_boot)
-        return f"the clock was set by {_hours(step)} h" if abs(step) > MOST else None
-    if gone < -MOST:
+        return f"the clock was set by {_hours(step)} h" if abs(step) > APART else None
+    if gone < -APART:
         return f"the clock went back by {_hours(-gone)} h"
     return f"no run for {_hours(gone)} h, and the machine was restarted" if gone > UNWATCHED else None
 

@@ -19,7 +19,7 @@ from sdfo.nightly.engines import Progress, silent
 from sdfo.nightly.place import Place
 from sdfo.sdicom import Part
 from sdfo.stores import Store
-from sdfo.tiers.tape import MANIFESTS, contents
+from sdfo.tiers.tape import MANIFESTS, contents, volume_of
 
 EXAMS = "exams"
 MISSING, UNKNOWN, SIZE, CHECK = "missing", "unknown", "another size", "another check"
@@ -186,8 +186,8 @@ def _store(place: Place, tier: Tier) -> Store:
 def on_tape(store: Store, volume: str | None = None) -> Iterator[There]:
     """The parts on all volumes there ever were, or on one, by the manifests that the staging area keeps of them."""
     for stat in store.list(MANIFESTS):
-        name = PurePosixPath(stat.path).stem
-        if stat.path.endswith(".json") and volume in (None, name):
+        name = volume_of(stat.path, MANIFESTS, ".json")
+        if name is not None and volume in (None, name):
             entries = contents.decode(store.read_all(stat.path), stat.path).parts
             parts = [
                 There(f"{name}/{entry.path}", entry.size, entry.check, (entry.study, entry.part or ""))

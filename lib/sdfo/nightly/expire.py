@@ -16,7 +16,7 @@ from sdfo import crashpoints
 from sdfo.catalog import Freed, InGrace, OldFolder, SanFile
 from sdfo.catalog.freeing import HELD
 from sdfo.conf import GIB
-from sdfo.errors import Changed, SanError, WrongSan
+from sdfo.errors import SanError, WrongSan
 from sdfo.model import Tier
 from sdfo.nightly import gate
 from sdfo.nightly.asking import Asked, Asking, Candidate, tonight
@@ -202,9 +202,12 @@ class _Expire:
         return False
 
     def _is(self, taken: AsideFile, sha256: str) -> bool:
+        """Not what changes, cannot be read, or is a link or a folder that came to its name."""
         try:
             return self.aside.look_aside(taken).sha256 == sha256
-        except Changed:
+        except WrongSan:
+            raise
+        except SanError:
             return False
 
     def _put_back(self, taken: AsideFile) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from sdfo.catalog.freeing import APART
 from sdfo.conf import Expire
 from sdfo.model import Tier, valid_date
 
@@ -75,6 +76,11 @@ class Line(NamedTuple):
     dear: bool = False
 
 
+def _within(now: datetime, done: datetime | None, most: timedelta) -> bool:
+    """Whether it was done, and no longer ago. A moment that is still to come was told by a clock that was ahead."""
+    return done is not None and -APART <= now - done <= most
+
+
 def _age(facts: Facts) -> str | None:
     days = facts.terms.days
     if days is None:
@@ -106,9 +112,8 @@ def _nearest(facts: Facts) -> str | None:
 
 
 def _recent(facts: Facts, copy: CopyFact) -> bool:
-    if copy.state != "verified" or copy.verified_at is None:
-        return False
-    return facts.night.now - copy.verified_at <= timedelta(days=facts.terms.verify_days)
+    most = timedelta(days=facts.terms.verify_days)
+    return copy.state == "verified" and _within(facts.night.now, copy.verified_at, most)
 
 
 def _second(facts: Facts) -> str | None:
@@ -147,13 +152,12 @@ def _hold(facts: Facts) -> str | None:
 
 
 def _catalog_backup(facts: Facts) -> str | None:
-    done = facts.night.catalog_backup
-    return None if done is not None and facts.night.now - done <= TONIGHT else "the catalog was not backed up tonight"
+    done = _within(facts.night.now, facts.night.catalog_backup, TONIGHT)
+    return None if done else "the catalog was not backed up tonight"
 
 
 def _drill(facts: Facts) -> str | None:
-    done, most = facts.night.drill, timedelta(days=facts.terms.drill_days)
-    if done is None or facts.night.now - done > most:
+    if not _within(facts.night.now, facts.night.drill, timedelta(days=facts.terms.drill_days)):
         return f"no drill within {facts.terms.drill_days:g} days"
     return None if facts.night.drill_green else "the last drill failed"
 
@@ -209,7 +213,7 @@ def _closed(facts: Facts, dear: bool) -> Iterator[tuple[str, str]]:
 def terms(settings: Expire, tier: Tier, modalities: tuple[str, ...]) -> Terms:
     """For an exam with images of these modalities: of several the longest days and all copies count."""
     field = f"{tier}_days"
-    policies = [settings.modalities.get(modality) for modality in modalities] or [None]
+    policies = [settings.modalities.get(modality.upper()) for modality in modalities] or [None]
     days = [getattr(settings, field) if p is None or getattr(p, field) is None else getattr(p, field) for p in policies]
     copies = [settings.copies if p is None or p.copies is None else p.copies for p in policies]
     return Terms(

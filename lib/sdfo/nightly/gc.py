@@ -67,6 +67,12 @@ def _is_half(path: str) -> bool:
     return path.endswith(".part") and "/" in path and not path.startswith("attempts/")
 
 
+def _is_of_job(path: str) -> bool:
+    """`runs/<run>/mrjob-<digits>/…`: a run itself may be called so."""
+    parts = path.split("/")
+    return len(parts) > 3 and parts[2].startswith("mrjob-")
+
+
 def _all(place: Place) -> Iterator[tuple[Store, Stat]]:
     """Attempts, and what a job of mrjob that was killed left of its input and output."""
     stores = [place.store]
@@ -76,4 +82,4 @@ def _all(place: Place) -> Iterator[tuple[Store, Stat]]:
         stores.append(place.tape)
         yield from ((place.tape, stat) for stat in place.tape.list() if _is_half(stat.path))
     yield from ((store, stat) for store in stores for stat in store.list("attempts"))
-    yield from ((place.store, stat) for stat in place.store.list("runs") if "/mrjob-" in stat.path)
+    yield from ((place.store, stat) for stat in place.store.list("runs") if _is_of_job(stat.path))

@@ -16,7 +16,7 @@ from sdfo import crashpoints
 from sdfo.catalog import Queue
 from sdfo.errors import Missing
 from sdfo.model import ExamOutcome, Fate, Kind, Tier
-from sdfo.nightly import care, ledger, page, todo
+from sdfo.nightly import awaited, care, ledger, page, todo
 from sdfo.nightly.convert import outcomes_so_far
 from sdfo.nightly.ledger import Settled
 from sdfo.nightly.place import GOOD_NIGHT, Place, is_slice
@@ -77,9 +77,10 @@ def _gathered(place: Place) -> NightReport:
         files=(*_file_rows(seen, exams.values(), published), *map(_unsettled_row, unsettled)),
         tiers=(_tier(place),),
         backup=_backup(place.catalog.queue()),
+        tape=str(awaited.awaited(place)) if place.has_tape else None,
         care=care.rows(place),
         damage=care.damage(place),
-        todo=(*todo.of_run(place, steps, whole, len(unsettled)), *care.todo(place)),
+        todo=(*todo.of_run(place, steps, whole, len(unsettled)), *awaited.todo(place), *care.todo(place)),
     )
 
 

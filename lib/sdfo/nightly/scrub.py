@@ -91,6 +91,7 @@ class _Scrub:
         self.bad: list[tuple[PartRow, CopyRow, str]] = []
 
     def work(self, progress: Progress) -> None:
+        self.place.catalog.forget_ahead(self.mine.lease, self.stores)
         total = self.place.catalog.size_of_copies(self.stores)
         last = self.place.catalog.last_step(SCRUB, "done")
         days = 1.0 if last is None or last[1].ended is None else max(1.0, (self.now - last[1].ended) / _DAY)

@@ -12,7 +12,7 @@ from hashlib import sha256
 from sdfo import crashpoints
 from sdfo.catalog import NewCopy, VolumeRow, Waiting
 from sdfo.catalog.volumes import READY, SEALED
-from sdfo.errors import Exists, Full, Missing, SdicomError, StoreError, VolumeError
+from sdfo.errors import Full, Missing, SdicomError, StoreError, VolumeError
 from sdfo.model import Form, Tier
 from sdfo.nightly.place import Place
 from sdfo.sdicom import Part
@@ -114,7 +114,7 @@ def seal(place: Place, parts: Sequence[Gathered], check: Callable[[], None]) -> 
     `NotWhole` if a part came out otherwise than it went in; nothing is sealed then.
     """
     created = datetime.now(UTC).replace(microsecond=0)
-    name = f"{created:%Y%m%d}-{secrets.token_hex(4)}"
+    name = _new_name(place, created)
     label = Label(name, place.settings.site, place.tape_id, created.isoformat(), place.settings.tape.codec)
     entries = {entry.path: entry for part in parts for entry in part.entries}  # two parts may share a file beside them
     planned = plan(label, list(entries.values()))
@@ -138,6 +138,15 @@ def seal(place: Place, parts: Sequence[Gathered], check: Callable[[], None]) -> 
     return row, copies(planned.manifest)
 
 
+def _new_name(place: Place, created: datetime) -> str:
+    """By lot, and none that a volume ever had."""
+    taken = {row.name for row in place.catalog.volumes()}
+    while True:
+        name = f"{created:%Y%m%d}-{secrets.token_hex(4)}"
+        if name not in taken and not place.tape.has(tape.manifest(name)):
+            return name
+
+
 def copies(manifest: Manifest) -> list[NewCopy]:
     """What the catalog is told of the parts on a volume."""
     volume, codec = manifest.label.volume, manifest.label.codec
@@ -159,8 +168,8 @@ def copies(manifest: Manifest) -> list[NewCopy]:
 
 def recorded(place: Place) -> Iterator[tuple[VolumeRow, list[NewCopy]]]:
     """Every volume of which a manifest is kept, for a catalog that was lost. What its receipt says the next step reads."""
-    names = [stat.path for stat in place.tape.list(tape.MANIFESTS) if stat.path.endswith(".json")]
-    for name in (path.removeprefix(f"{tape.MANIFESTS}/").removesuffix(".json") for path in names):
+    names = [tape.volume_of(stat.path, tape.MANIFESTS, ".json") for stat in place.tape.list(tape.MANIFESTS)]
+    for name in (name for name in names if name is not None):
         at = whereabouts(place.tape, name)
         if at is None and place.tape.has(tape.digest(tape.SEALED, name)):
             continue  # its tar never got its name
@@ -200,10 +209,9 @@ def _read_again(store: Store, attempt: str, manifest: Manifest, digest: str) -> 
 def _named(store: Store, attempt: str, planned: Planned, digest: str) -> None:
     """What is beside it first: a tar in sealed/ is complete."""
     volume = planned.manifest.label.volume
-    with suppress(Exists):
-        store.put(tape.digest(tape.SEALED, volume), f"{digest}  {volume}.tar\n".encode())
-        store.put(tape.digest(tape.MANIFESTS, volume), f"{digest}  {volume}.tar\n".encode())
-        store.put(tape.manifest(volume), planned.manifest_bytes)
+    store.put(tape.digest(tape.SEALED, volume), f"{digest}  {volume}.tar\n".encode())
+    store.put(tape.digest(tape.MANIFESTS, volume), f"{digest}  {volume}.tar\n".encode())
+    store.put(tape.manifest(volume), planned.manifest_bytes)
     crashpoints.passing("stage.beside")
     store.rename(attempt, tape.tar(tape.SEALED, volume))
     crashpoints.passing("stage.sealed")

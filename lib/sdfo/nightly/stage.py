@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sdfo import crashpoints
-from sdfo.catalog import QuarantineNote, VolumeRow, Waiting
-from sdfo.catalog.volumes import SEALED
+from sdfo.catalog import NewCopy, QuarantineNote, VolumeRow, Waiting
+from sdfo.catalog.volumes import SEALED, VERIFIED, WRITTEN
 from sdfo.catalog.waiting import STAGE
 from sdfo.conf import GIB
 from sdfo.errors import Exists, FormatError, Missing, OutOfRange, Postponed, VolumeError, WrongStore
@@ -117,9 +117,8 @@ class _Stage:
 
     def _sealed(self) -> Iterator[str]:
         for stat in list(self.place.tape.list(tape.SEALED)):
-            name = stat.path.removeprefix(f"{tape.SEALED}/")
-            if name.endswith((".tar", ".sha256")):
-                yield name.rpartition(".")[0]
+            found = (tape.volume_of(stat.path, tape.SEALED, suffix) for suffix in (".tar", ".sha256"))
+            yield from (volume for volume in found if volume is not None)
 
     def _adopt(self, volume: str) -> None:
         """Read it again first. What is beside a tar that never got its name goes."""
@@ -127,9 +126,11 @@ class _Stage:
         try:
             manifest, size = own_manifest(store, at), store.stat(at).size
             told = store.read_all(tape.digest(tape.SEALED, volume)).split()[0].decode()
-        except (Missing, VolumeError, OutOfRange):
+        except (Missing, VolumeError, OutOfRange, ValueError, IndexError):  # the last two: no digest in its file
             self._discard(volume)
             return
+        if not all(self._is_known(copy) for copy in copies(manifest)):
+            return  # the catalog came back from an older backup: this may be the only copy there is, and `rebuild` finds it
         wanted = [copy for copy in copies(manifest) if self._waits(copy.study, copy.check)]
         if not wanted or proving.digest_of(store, at) != told or proving.unreadable(store, at, manifest):
             self._discard(volume)
@@ -140,11 +141,12 @@ class _Stage:
         self.place.catalog.add_volume(self.mine.lease, row, wanted)
         self._count(row, wanted)
 
+    def _is_known(self, copy: NewCopy) -> bool:
+        return any(part.check == copy.check for part in self.place.catalog.parts(copy.study))
+
     def _waits(self, study: str, check: str) -> bool:
         """Whether a part of the catalog has no copy on tape, or staged for it."""
-        part = next((each for each in self.place.catalog.parts(study) if each.check == check), None)
-        if part is None:
-            return False
+        part = next(each for each in self.place.catalog.parts(study) if each.check == check)
         states = [copy.state for copy in self.place.catalog.copies(part.id) if copy.tier is Tier.TAPE]
         return states in ([], ["damaged"], ["retired"])
 
@@ -157,25 +159,38 @@ class _Stage:
 
     def _clear(self) -> None:
         """Above `tape.clear_at` the oldest volumes go that are on tape, and that nobody waits for or was promised."""
-        store = self.place.tape
-        now, pinned = room(store, self.settings), self.place.catalog.pinned_volumes()
-        for stat in self._eligible(pinned):
+        now = room(self.place.tape, self.settings)
+        for stat in self._eligible():
             if now.plus(-self.removed).share <= self.settings.clear_at:
                 return
             self.mine.check()
-            volume = stat.path.rpartition("/")[2].removesuffix(".tar")
+            self._remove(stat)
+
+    def _eligible(self) -> list[Stat]:
+        """What is on no tape, or on one that was lost, stays: it may be the last copy there is."""
+        loose = {
+            row.name for row in self.place.catalog.volumes((WRITTEN, VERIFIED))
+        } - self.place.catalog.pinned_volumes()
+        stats = [stat for folder in (tape.RETIRED, tape.IN) for stat in self.place.tape.list(folder)]
+        return sorted(
+            (stat for stat in stats if _volume_in(stat.path) in loose), key=lambda stat: (stat.modified, stat.path)
+        )
+
+    def _remove(self, stat: Stat) -> None:
+        """Out of sight first: who asks for it from then on finds that it is not here, and who asked before has pinned it."""
+        store, volume = self.place.tape, _volume_in(stat.path)
+        attempt = f"{tape.ATTEMPTS}/{self.place.run}/{volume}.leaving"
+        with suppress(Missing):
+            store.rename(stat.path, attempt)
+            if volume in self.place.catalog.pinned_volumes():
+                store.rename(attempt, stat.path)
+                return
             if stat.path.startswith(f"{tape.IN}/"):
                 with suppress(Missing):
-                    store.delete(tape.proven(volume))
-            store.delete(stat.path)
-            self.place.catalog.volumes_left([volume])
+                    store.delete(tape.proven(volume or ""))
+            store.delete(attempt)
+            self.place.catalog.volumes_left([volume or ""])
             self.removed += stat.size
-
-    def _eligible(self, pinned: set[str]) -> list[Stat]:
-        stats = [stat for folder in (tape.RETIRED, tape.IN) for stat in self.place.tape.list(folder)]
-        tars = (stat for stat in stats if stat.path.endswith(".tar"))
-        loose = (stat for stat in tars if stat.path.rpartition("/")[2].removesuffix(".tar") not in pinned)
-        return sorted(loose, key=lambda stat: (stat.modified, stat.path))
 
     def _next(self) -> list[Waiting]:
         """The parts of the next volume, oldest first; none if it is not to be sealed yet."""
@@ -312,6 +327,11 @@ class _Stage:
             share=room(self.place.tape, self.settings).share,
             stopped=self.stopped,
         )
+
+
+def _volume_in(path: str) -> str | None:
+    """The volume whose tar lies here; None for any other file."""
+    return tape.volume_of(path, path.partition("/")[0], ".tar")
 
 
 def _blamed(error: VolumeError, parts: Sequence[Gathered]) -> dict[str, str]:

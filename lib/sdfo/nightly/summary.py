@@ -107,7 +107,7 @@ class DamageRow:
 
 @dataclass(frozen=True, slots=True)
 class NightReport:
-    """Everything the page shows. `good`: all steps done and the ledger in balance."""
+    """Everything the page shows. `good`: all steps done and the ledger in balance. `tape`: what waits for the tape system."""
 
     run: str
     written: str
@@ -123,9 +123,15 @@ class NightReport:
     files: tuple[FileRow, ...] = ()
     tiers: tuple[TierRow, ...] = ()
     backup: BackupRow | None = None
+    tape: str | None = None
     care: tuple[CareRow, ...] = ()
     damage: tuple[DamageRow, ...] = ()
     todo: tuple[Todo, ...] = field(default=())
+
+    @property
+    def published(self) -> bool:
+        """Whether the steps came to their end: the catalog is then as this night leaves it."""
+        return undone(self.steps) is None
 
     @property
     def attention(self) -> bool:

@@ -88,12 +88,14 @@ class Aside:
     def take(self, run: str, path: bytes) -> AsideFile:
         """Move a file aside. `Vanished`; `SanError` if it lies on another file system, or one of its path lies there already."""
         taken = AsideFile(run, path)
+        self._require_file(parts_of(path))
         if not self._move(parts_of(path), _at(taken)):
             raise SanError("this run has moved a file of the same path aside already")
         return taken
 
     def put_back(self, file: AsideFile) -> bytes:
-        """Move a file back to where it lay; if that name is taken, to another in the same folder: the path it got."""
+        """Move a file, or a link or a folder that was moved in its place, back to where it lay; if that name is taken, to
+        another in the same folder: the path it got."""
         own = parts_of(file.path)
         for parts in (own, (*own[:-1], _BACK + os.fsencode(os.urandom(8).hex()))):
             if self._move(_at(file), parts):
@@ -151,7 +153,6 @@ class Aside:
             with told("a file cannot be moved"):
                 source = open_folder(os.dup(self._root), *old[:-1])
                 target = self._folder(new[:-1])
-                _require_file(source, old[-1])
                 try:
                     rename_noreplace(old[-1], new[-1], (source, target))
                 except OSError as error:
@@ -166,6 +167,17 @@ class Aside:
                     os.close(fd)
         self._touched |= {old[:-1], new[:-1]}
         return True
+
+    def _require_file(self, parts: tuple[bytes, ...]) -> None:
+        """A link, or a folder, that took a file's place stays where it is."""
+        with told("a file cannot be moved"):
+            at = open_folder(os.dup(self._root), *parts[:-1])
+            try:
+                mode = os.stat(parts[-1], dir_fd=at, follow_symlinks=False).st_mode
+            finally:
+                os.close(at)
+        if not modes.S_ISREG(mode):
+            raise Vanished("a file is no regular file any more")
 
     def _folder(self, parts: tuple[bytes, ...]) -> int:
         """Made, durably, if it is not there yet."""
@@ -241,12 +253,6 @@ def _look(root: int, parts: tuple[bytes, ...], path: bytes) -> Look:
             digest.update(piece)
         file.require(before)
         return Look(FileStamp(path, before.size, before.mtime_ns, before.ctime_ns), file.inode(), digest.hexdigest())
-
-
-def _require_file(folder: int, name: bytes) -> None:
-    """A link, or a folder, that took a file's place stays where it is."""
-    if not modes.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-        raise Vanished("a file is no regular file any more")
 
 
 def _synced(root: int, parts: tuple[bytes, ...]) -> None:

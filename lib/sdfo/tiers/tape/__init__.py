@@ -9,6 +9,8 @@ retired/    volumes that are on tape and still here, until room is needed; manif
 
 from __future__ import annotations
 
+import re
+
 OPEN, SEALED, READY, RECEIPTS = "open", "sealed", "ready", "receipts"
 REQUEST, IN, FAILED, RETIRED = "request", "in", "failed", "retired"
 MANIFESTS, ATTEMPTS = "manifests", "attempts"
@@ -19,6 +21,17 @@ KEEP = ".keep"
 
 ID_FILE = ".sdfo-tape"
 """In the root: the id that `init` gave it, and that the archive knows it by."""
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+
+
+def volume_of(path: str, folder: str, suffix: str) -> str | None:
+    """The volume that a file is of by its name; None for any other file. Names in these folders come from outside, and only
+    what may stand in a store's path becomes one."""
+    name = path.removeprefix(f"{folder}/")
+    volume = name.removesuffix(suffix)
+    return volume if volume != name and _NAME.fullmatch(volume) else None
 
 
 def tar(folder: str, volume: str) -> str:

@@ -90,7 +90,7 @@ def decode(data: bytes, path: str) -> Manifest:
         rows = found.pop("files")
         entries = tuple(_entry(row) for row in rows)
         label = Label(**{field.name: str(found[field.name]) for field in fields(Label)})
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise VolumeError("not a manifest", path=path) from error
     return Manifest(label, entries)
 

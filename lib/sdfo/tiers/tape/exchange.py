@@ -18,6 +18,13 @@ _SUFFIX = ".written.json"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
+_LONGEST = 200
+
+
+class NotJson(VolumeError):
+    """What the tape system left is no JSON, or not all of it yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """A volume was written to a tape. `sha256`: of what was read back from it; None where nothing was read back."""
@@ -40,15 +47,16 @@ class Request:
     asked: str
 
 
-def receipts(store: Store) -> Iterator[str]:
-    """The volumes of which a receipt lies there."""
+def receipts(store: Store) -> Iterator[tuple[str, float]]:
+    """The volumes of which a receipt lies there, and when it was written, in seconds since the epoch by the store's clock."""
     for stat in store.list(tape.RECEIPTS):
-        if stat.path.endswith(_SUFFIX):
-            yield stat.path.removeprefix(tape.RECEIPTS + "/").removesuffix(_SUFFIX)
+        volume = tape.volume_of(stat.path, tape.RECEIPTS, _SUFFIX)
+        if volume is not None:
+            yield volume, stat.modified
 
 
 def read_receipt(store: Store, volume: str) -> Receipt:
-    """`VolumeError` for one that cannot be read, or is of another volume."""
+    """`VolumeError` for one that says nothing of this volume; `NotJson` for one that may still be being written."""
     path = tape.receipt(volume)
     found = _parsed(store.read_all(path), path)
     digest = found.get("sha256")
@@ -56,7 +64,7 @@ def read_receipt(store: Store, volume: str) -> Receipt:
         raise VolumeError("a receipt of another volume", path=path, expected=volume, found=found.get("volume"))
     if digest is not None and (not isinstance(digest, str) or not _DIGEST.fullmatch(digest.lower())):
         raise VolumeError("no SHA-256 in a receipt", path=path)
-    place = (str(found.get("barcode") or ""), str(found.get("position") or ""))
+    place = (_told(found.get("barcode")), _told(found.get("position")))
     return Receipt(volume, *place, None if digest is None else digest.lower())
 
 
@@ -80,8 +88,9 @@ def ask(store: Store, request: Request) -> bool:
 def requests(store: Store) -> Iterator[tuple[str, float]]:
     """The volumes that were asked for, and when, in seconds since the epoch by the store's clock."""
     for stat in store.list(tape.REQUEST):
-        if stat.path.endswith(".json"):
-            yield stat.path.removeprefix(tape.REQUEST + "/").removesuffix(".json"), stat.modified
+        volume = tape.volume_of(stat.path, tape.REQUEST, ".json")
+        if volume is not None:
+            yield volume, stat.modified
 
 
 def withdraw(store: Store, volume: str) -> None:
@@ -98,7 +107,7 @@ def failure(store: Store, volume: str) -> str | None:
         return None
     except VolumeError as error:
         return error.what
-    return str(found.get("reason") or "no reason is told")
+    return _told(found.get("reason")) or "no reason is told"
 
 
 def note_failure(store: Store, volume: str, reason: str, **facts: Any) -> str:
@@ -108,6 +117,18 @@ def note_failure(store: Store, volume: str, reason: str, **facts: Any) -> str:
     return path
 
 
+def note_unreadable(store: Store, volume: str, reason: str) -> None:
+    """The same, once, of a volume that is looked at again and again."""
+    with suppress(Exists):
+        store.put(f"{tape.FAILED}/{volume}.unreadable.json", _shown({"volume": volume, "reason": _told(reason)}))
+
+
+def refuse(store: Store, volume: str, reason: str) -> None:
+    """Answer a request in the tape system's place."""
+    with suppress(Exists):
+        store.put(tape.failed(volume), _shown({"reason": _told(reason)}))
+
+
 def _aside(volume: str) -> str:
     return f"{tape.FAILED}/{volume}.{secrets.token_hex(4)}.json"
 
@@ -115,11 +136,16 @@ def _aside(volume: str) -> str:
 def _parsed(data: bytes, path: str) -> dict[str, Any]:
     try:
         found = json.loads(data)
-    except ValueError as error:
-        raise VolumeError("not JSON", path=path) from error
+    except (ValueError, RecursionError) as error:
+        raise NotJson("not JSON", path=path) from error
     if not isinstance(found, dict):
         raise VolumeError("not a JSON object", path=path)
     return found
+
+
+def _told(text: object) -> str:
+    """Somebody else's words, fit for a line, a terminal and a database."""
+    return "".join(c if c.isprintable() else " " for c in str(text or ""))[:_LONGEST].strip()
 
 
 def _shown(facts: dict[str, Any]) -> bytes:

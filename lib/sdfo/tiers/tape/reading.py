@@ -50,7 +50,10 @@ class VolumeStore(_Reading):
         entry = self._entries.get(path)
         if entry is None:
             raise Missing("no such file on this volume", path=path)
-        source = self._store.open(self._at)
+        try:
+            source = self._store.open(self._at)
+        except Missing as error:  # room was made, or it was moved
+            raise OnTape("the volume is not here any more", path=path, next_command="sdfo recall UID") from error
         if entry.offset + entry.size > source.size:
             source.close()
             raise VolumeError("the volume is cut", path=path, expected=entry.offset + entry.size, found=source.size)
@@ -137,15 +140,33 @@ def whereabouts(store: Store, volume: str) -> str | None:
 
 def manifest_of(store: Store, volume: str, at: str | None = None) -> Manifest:
     """The manifest as it was kept, else the volume's own, at `at`. `Missing` if there is neither."""
+    path = tape.manifest(volume)
+    try:
+        found = contents.decode(store.read_all(path), path)
+        if found.label.volume != volume:
+            raise VolumeError("a manifest of another volume", path=path, expected=volume)
+    except (Missing, VolumeError):
+        if at is None:
+            raise
+        return own_manifest(store, at)
+    return found
+
+
+def keep_manifest(store: Store, volume: str, at: str) -> None:
+    """Have the manifest kept as it is on the volume at `at`, every byte of which was proven."""
+    own = _own_bytes(store, at)
     with suppress(Missing):
-        return contents.decode(store.read_all(tape.manifest(volume)), tape.manifest(volume))
-    if at is None:
-        raise Missing("no manifest of this volume is here", path=volume)
-    return own_manifest(store, at)
+        if store.read_all(tape.manifest(volume)) == own:
+            return
+    store.replace(tape.manifest(volume), own)
 
 
 def own_manifest(store: Store, at: str) -> Manifest:
     """MANIFEST.json out of a tar, which is its second member: no tar needs to be searched for it."""
+    return contents.decode(_own_bytes(store, at), at)
+
+
+def _own_bytes(store: Store, at: str) -> bytes:
     with store.open(at) as source:
         try:
             first = tarfile.TarInfo.frombuf(source.read(0, 512), "ascii", "surrogateescape")
@@ -155,6 +176,6 @@ def own_manifest(store: Store, at: str) -> Manifest:
             second = tarfile.TarInfo.frombuf(source.read(start, 512), "ascii", "surrogateescape")
             if second.name != MANIFEST:
                 raise VolumeError("no manifest stands second", path=at, offset=start)
-            return contents.decode(source.read(start + 512, second.size), at)
+            return source.read(start + 512, second.size)
         except (tarfile.HeaderError, OutOfRange) as error:
             raise VolumeError("no tar with a label and a manifest", path=at, offset=0) from error

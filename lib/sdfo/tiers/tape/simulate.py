@@ -41,8 +41,8 @@ class Library:
         return Round(len(written), served.count(True), served.count(False))
 
     def _ready(self) -> list[str]:
-        stats = [stat.path for stat in self.area.list(tape.READY) if stat.path.endswith(".ready")]
-        return [path.removeprefix(f"{tape.READY}/").removesuffix(".ready") for path in stats]
+        names = [tape.volume_of(stat.path, tape.READY, ".ready") for stat in self.area.list(tape.READY)]
+        return [volume for volume in names if volume is not None]
 
     def _write(self, volume: str) -> None:
         """Onto the tape, read back, the receipt, and out of ready/."""

@@ -1,0 +1,59 @@
+"""How long a simulation lasts, by which settings, and how much goes wrong in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+OLD = 1.5
+"""Mean of the exams that arrive on a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Chances are of one night. `quiet`: nights at the end in which nothing breaks any more. `every`: nights between two drills,
+    of which each is followed by what else is not done nightly."""
+
+    nights: int
+    san_days: float
+    grace_days: float
+    hdfs_days: float
+    every: int
+    quiet: int
+    relist_days: float = 7
+    expire: dict[str, Any] = field(default_factory=dict)
+    exams: float = OLD
+    late: float = 0.5
+    fault: float = 0.4
+    kill: float = 0.25
+    away: float = 0.06
+    full: float = 0.06
+    changed: float = 0.1
+
+    def settings(self) -> dict[str, Any]:
+        """MR exams go from HDFS too, once they are old; everything else is as it comes."""
+        own = {"san_days": self.san_days, "grace_days": self.grace_days}
+        return {
+            "expire": own | {"modalities": {"MR": {"hdfs_days": self.hdfs_days}}, "drill_parts": 5} | self.expire,
+            "san": {"root": "san", "settle_minutes": 0, "relist_days": self.relist_days},
+        }
+
+
+YEAR = Plan(nights=400, san_days=90, grace_days=7, hdfs_days=150, every=7, quiet=8)
+"""With the days of the default settings."""
+
+SHORT = Plan(
+    nights=30,
+    san_days=5,
+    grace_days=2,
+    hdfs_days=9,
+    every=2,
+    quiet=3,
+    relist_days=2,
+    expire={"verify_days": 8, "scrub_days": 6, "drill_days": 5},
+    exams=1.0,
+    fault=0.5,
+    kill=0.35,
+    changed=0.2,
+)
+"""Days in place of months: all happens that happens in a year."""

@@ -1,0 +1,136 @@
+"""Attempts to lose an image by freeing the SAN: clocks that were wrong, names that are used again, records that are missing."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pydicom
+import pytest
+
+from sdfo.catalog import Catalog, QuarantineNote, Query
+from sdfo.catalog.holds import HoldKind
+from sdfo.catalog.rebuild import rebuild
+from sdfo.nightly.expire import YOUNG
+from sdfo.nightly.scrub import scrub
+from sdfo.testing.archive import Archive, fill, new_archive
+from sdfo.testing.exams import make_exam
+from sdfo.testing.expiring import age, all_may_go, end_grace, files_of, freed, moment, sql
+from sdfo.tiers.aside import Aside
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    """Two exams of two images that may go. Tests copy it."""
+    archive = new_archive(tmp_path_factory.mktemp("hostile"))
+    fill(archive.san, range(2), 16)
+    assert archive.night().good
+    all_may_go(archive)
+    archive.place().catalog.close()
+    return archive
+
+
+@pytest.fixture
+def ripe(template: Archive, tmp_path: Path) -> Archive:
+    shutil.copytree(template.folder, tmp_path / "archive", symlinks=True)
+    return Archive(tmp_path / "archive")
+
+
+def test_what_was_done_by_a_clock_that_was_ahead_opens_nothing(ripe: Archive) -> None:
+    """Set back, it would be "done lately" until that day comes: a drill that failed since would not be seen, nor that no
+    backup was made."""
+    catalog = ripe.place().catalog
+    sql(ripe, "UPDATE outcome SET ended = :at, started = :at WHERE step = 'drill'", at=moment(-300))
+    catalog.start_run("since", "local")
+    catalog.note_step("since", "drill", "failed", {"green": False})
+    assert freed(ripe).alone == {"last drill green": 4}
+    catalog.note_step("since", "drill", "done", {"green": True})
+    sql(ripe, "UPDATE outcome SET ended = :at, started = :at WHERE step = 'catalog-backup'", at=moment(-300))
+    assert freed(ripe, "e2").alone == {"catalog backed up tonight": 4}
+    catalog.note_step("since", "catalog-backup", "done", {})
+    assert freed(ripe, "e3").files == 4
+
+
+def test_copies_that_a_clock_ahead_read_are_read_again(ripe: Archive) -> None:
+    """Else nobody would see them rot before that day comes, and all the while they would count as read lately."""
+    sql(ripe, "UPDATE copy SET verified_at = :at", at=moment(-300))
+    assert freed(ripe).alone == {"nearest copy re-read lately": 4}
+    assert scrub(ripe.place("s1")).copies == 4
+    assert freed(ripe, "e2").files == 4
+
+
+def test_a_name_that_is_used_again_has_its_own_days(ripe: Archive) -> None:
+    """A scanner that counts its folders from the beginning: the new exam stays, whatever lay there before, removed or not."""
+    assert freed(ripe).files == 4
+    end_grace(ripe)
+    assert freed(ripe, "e2").removed == 4
+    make_exam(ripe.san / "exam00", slices=2, modality="CT", seed=77, size=16)
+    fill(ripe.san, range(1, 2), 16)
+    assert ripe.night("r2").good
+    ripe.backup("b2")
+    before = files_of(ripe.san)
+    found = freed(ripe, "e3")
+    assert (found.files, found.alone) == (0, {YOUNG: 4})
+    assert files_of(ripe.san) == before
+
+
+def _late(archive: Archive, study: str, patient: str) -> None:
+    """An image of a study that comes late, under another patient's id."""
+    found = (path for path in sorted(archive.san.rglob("*.dcm")) if pydicom.dcmread(path).StudyInstanceUID == study)
+    ds = pydicom.dcmread(path := next(found))
+    ds.PatientID, ds.SOPInstanceUID = patient, f"{ds.SOPInstanceUID}.9"
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+    ds.save_as(path.parent / "late.dcm")
+
+
+def test_a_corrected_patient_id_frees_nothing(ripe: Archive) -> None:
+    """A hold on a patient: an image that comes late and names the patient otherwise does not end it, nor does a rebuild."""
+    place = ripe.place()
+    catalog: Catalog = place.catalog
+    (row, *_) = catalog.find(Query())
+    catalog.hold(HoldKind.PATIENT, [row.patient_id], "court", "ann")
+    covered = catalog.held([row.study])
+    assert covered == {row.study: (1,)}
+    _late(ripe, row.study, "CORRECTED")
+    assert ripe.night("r2").good
+    assert catalog.held([row.study]) == covered
+    assert freed(ripe).files == 2
+    rebuild(catalog, place.store, place.mounted_nearline, replace=True)
+    assert catalog.held([row.study]) == covered
+
+
+def test_what_is_set_aside_in_another_folder_of_the_exam_keeps_all_of_it(ripe: Archive) -> None:
+    """A file that cannot be read shows no study: it may be of any that has files in its folder."""
+    (ripe.san / "more").mkdir()
+    (ripe.san / "exam00" / "S001-I00002.dcm").rename(ripe.san / "more" / "x.dcm")
+    assert ripe.night("r2").good
+    age(ripe, 91)
+    catalog = ripe.place().catalog
+    folder = catalog.folders()[b"more"].id
+    catalog.open_quarantine("r2", QuarantineNote("unreadable", b"y"), study=None, folder_id=folder)
+    found = freed(ripe)
+    assert (found.files, found.alone) == (2, {"nothing set aside": 2})
+
+
+@pytest.mark.parametrize("what", ["link", "folder"])
+def test_what_takes_a_files_place_right_before_it_is_moved_is_put_back(
+    ripe: Archive, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the last look and the move nobody can look: what was moved is no file, and lies where it lay."""
+    real, first = Aside._move, ripe.san / "exam00" / "S001-I00001.dcm"
+
+    def replacing(self: Aside, old: tuple[bytes, ...], new: tuple[bytes, ...]) -> bool:
+        if old[0] == b"exam00" and first.is_file() and not first.is_symlink():
+            first.rename(ripe.folder / "elsewhere")
+            if what == "link":
+                first.symlink_to(ripe.folder / "elsewhere")
+            else:
+                first.mkdir()
+                (first / "new").write_bytes(b"new")
+        return real(self, old, new)
+
+    monkeypatch.setattr(Aside, "_move", replacing)
+    found = freed(ripe)
+    assert (found.files, found.back) == (3, 1)
+    assert first.is_symlink() if what == "link" else (first / "new").read_bytes() == b"new"
+    assert (ripe.folder / "elsewhere").exists()
