@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from sdfo.catalog import Availability, Query, RecallRow
+from sdfo.cli import main
 from sdfo.client import Archive as Client
 from sdfo.errors import NotFound
 from sdfo.model import Location, Tier
@@ -360,6 +363,34 @@ def test_near_line_comes_before_tape(taped: Archive) -> None:
     assert taped.parts() == before
     taped.backup("b2")
     assert taped.near() == before
+
+
+def said(archive: Archive, *words: str) -> tuple[int, str]:
+    """A command in this process: its exit code, and what it says."""
+    out = io.StringIO()
+    with redirect_stdout(out), redirect_stderr(out):
+        return main(["--conf", str(archive.toml), *words]), out.getvalue()
+
+
+def test_a_rebuild_asks_for_what_is_on_tape_alone(taped: Archive) -> None:
+    """The first names the volume, and asks for it; once it is here the second enters all, as they were."""
+    catalog = taped.place().catalog
+    before = [catalog.locate(study) for study in studies(taped)]
+    for part, _ in catalog.page_of_copies("hdfs"):
+        catalog.mark_copy(part.id, "hdfs", "retired")
+    (volume,) = catalog.volumes()
+    lose(taped)
+    code, text = said(taped, "catalog", "rebuild", "--replace")
+    assert (code, requests(taped), studies(taped)) == (1, [volume.name], [])
+    assert f"recall 1 asks for {volume.name}: on tape alone" in text
+    taped.library().once()
+    attend(taped.place())
+    code, text = said(taped, "catalog", "rebuild", "--replace")
+    assert (code, len(studies(taped))) == (0, 3), text
+    after = [taped.place().catalog.locate(study) for study in studies(taped)]
+    assert after == [[each for each in found if each.tier is not Tier.HDFS] for found in before]
+    assert {copy.state for _, copy in taped.place().catalog.page_of_copies("hdfs")} == {"retired"}
+    assert all(list(Client(taped.settings()).exam(study)) for study in studies(taped))
 
 
 def test_both_lost_and_tape_whole_loses_nothing(taped: Archive) -> None:

@@ -14,7 +14,7 @@ from sdfo.catalog.holds import HoldKind
 from sdfo.catalog.rebuild import rebuild
 from sdfo.client import Archive as Client
 from sdfo.model import Form, Tier
-from sdfo.nightly.elsewhere import elsewhere
+from sdfo.nightly.elsewhere import Elsewhere
 from sdfo.nightly.expire import ExpireReport
 from sdfo.nightly.restore import restore
 from sdfo.nightly.retire import retire
@@ -153,7 +153,7 @@ def test_a_rebuilt_catalog_knows_what_went_from_hdfs(old: Archive) -> None:
         place.catalog,
         place.store,
         place.mounted_nearline,
-        elsewhere=elsewhere(place, place.mounted_nearline),
+        elsewhere=Elsewhere(place, place.mounted_nearline),
         replace=True,
     )
     assert (report.parts, report.missing, report.refused) == (2, (), ())
@@ -173,7 +173,7 @@ def test_a_rebuilt_catalog_knows_what_was_lost_on_hdfs(old: Archive) -> None:
         place.catalog,
         place.store,
         place.mounted_nearline,
-        elsewhere=elsewhere(place, place.mounted_nearline),
+        elsewhere=Elsewhere(place, place.mounted_nearline),
         replace=True,
     )
     assert (report.parts, report.missing, report.refused) == (2, (), ())
