@@ -114,6 +114,15 @@ def test_near_line_is_freed_before_hdfs(old: Archive) -> None:
     assert old.backup("b9").parts == 0
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_part_with_a_file_beside_it_stays(old: Archive, dry_run: bool) -> None:
+    """Another part may name the same file: it is kept, and counted with its reason, not as failed."""
+    sql(old, "UPDATE instance SET path = 'exams/large.dcm' WHERE part_id = 1 AND number = 1")
+    found = retired(old, dry_run=dry_run)
+    assert (found.files, found.failed) == (1, {})
+    assert found.stopped == found.alone == {"no file beside it": 1}
+
+
 def test_a_hold_keeps_copies_everywhere(old: Archive) -> None:
     """Also those in their days of grace."""
     old.place().catalog.hold(HoldKind.STUDY, studies(old)[:1], "court", "ann")
