@@ -6,15 +6,18 @@ What an exam should survive is told by a model of its own (`COPIES`): where it w
 from __future__ import annotations
 
 import hashlib
-import json
+import io
 import shutil
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sdfo.cli import main
 from sdfo.client import Archive as Client
 from sdfo.errors import NotFound
 from sdfo.model import Tier
@@ -22,6 +25,7 @@ from sdfo.nightly.catalog_backup import catalog_backup
 from sdfo.nightly.compare import compare, tiers
 from sdfo.nightly.restore import RestoreReport, restore
 from sdfo.nightly.retire import retire
+from sdfo.nightly.scrub import scrub
 from sdfo.testing.archive import Archive, new_archive
 from sdfo.testing.exams import make_exam, study_uid
 from sdfo.testing.expiring import all_may_go, freed, moment, sql
@@ -124,11 +128,11 @@ def destroy_root(archive: Archive, tier: str) -> None:
         root.mkdir()
 
 
-def told(archive: Archive, *words: str) -> Any:
-    """What a command answers, whatever its exit code."""
-    done = archive.sdfo(*words)
-    assert done.stdout, done.stderr
-    return json.loads(done.stdout)
+def command(archive: Archive, *words: str) -> tuple[int, str]:
+    """A command in this very process: its exit code, and all that it says."""
+    out = io.StringIO()
+    with redirect_stdout(out), redirect_stderr(out):
+        return main(["--conf", str(archive.toml), *words]), out.getvalue()
 
 
 def lost_by(report: RestoreReport) -> set[str]:
@@ -149,14 +153,15 @@ def brought_back(archive: Archive, run: str) -> RestoreReport:
 
 def initialised(archive: Archive, gone: frozenset[str]) -> None:
     new = [word for tier in sorted(gone - {HDFS}) for word in ("--new", tier)]
-    said = archive.sdfo("init", *new)
-    assert said.returncode == 0, said.stderr
+    code, said = command(archive, "init", *new)
+    assert (code, "sdfo restore --lost" in said) == (0, True), said
+    assert ("sdfo tape lost --all" in said) is (TAPE in gone)
 
 
 def everything_after(archive: Archive, gone: frozenset[str]) -> None:
     lost = {name for name, copies in COPIES.items() if not copies - gone}
     if TAPE in gone:
-        assert told(archive, "tape", "lost", "--all")["volumes"] == 2
+        assert "2 volumes are given up: 5 parts" in command(archive, "tape", "lost", "--all")[1]
     for name in COPIES.keys() - lost:
         if COPIES[name] - gone - {TAPE} and name != "off HDFS, in grace":
             assert served(archive, name) == originals(archive, name), name
@@ -184,7 +189,7 @@ def _as_before(archive: Archive, lost: set[str], gone: frozenset[str]) -> None:
         assert there == wanted, name
     assert {row.study for row in catalog.quarantine()} <= {study_uid(SEEDS[name]) for name in lost}
     place = archive.place("look")
-    assert compare(place, tiers(place)).equal
+    assert compare(place, tiers(place)).differ == {}
     assert catalog_backup(archive.place("cb")).nearline
 
 
@@ -206,12 +211,8 @@ def _named(gone: frozenset[str]) -> str:
     return "+".join(sorted(gone))
 
 
-FIRST = [frozenset({HDFS}), frozenset({NEAR, TAPE})]
-"""Those of `make test`: each step of the others is in one of them."""
-
-
 @pytest.mark.parametrize(
-    "gone", [pytest.param(each, marks=() if each in FIRST else pytest.mark.long) for each in LOSSES], ids=_named
+    "gone", [pytest.param(each, marks=() if each == {NEAR, TAPE} else pytest.mark.long) for each in LOSSES], ids=_named
 )
 def test_parts_that_are_gone_come_back_by_one_command(lived: Archive, gone: frozenset[str]) -> None:
     """All files of these tiers are gone: what has a copy elsewhere is served, and comes back; what has none is named."""
@@ -229,3 +230,64 @@ def test_new_disks_are_filled_again(lived: Archive, gone: frozenset[str]) -> Non
         destroy_root(lived, tier)
     initialised(lived, gone)
     everything_after(lived, gone)
+
+
+@contextmanager
+def library_at_work(archive: Archive) -> Iterator[None]:
+    over, library = threading.Event(), archive.library()
+
+    def serve() -> None:
+        while not over.wait(0.02):
+            library.once()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_an_operator_is_led_through_the_loss_of_hdfs(lived: Archive) -> None:
+    """Each command names the next one: nothing is restored into an empty store, and `--wait` needs no second try."""
+    destroy_root(lived, HDFS)
+    code, said = command(lived, "restore", "--lost")
+    assert code != 0
+    assert "sdfo init, then sdfo restore --lost" in said
+    initialised(lived, frozenset({HDFS}))
+    with library_at_work(lived):
+        code, said = command(lived, "restore", "--lost", "--wait")
+    assert code == 0, said
+    assert "0 lost" in said
+    assert "waiting for a copy on nearline: 1 part; next: sdfo backup" in said
+    assert "waiting for a copy on tape: 2 parts; next: sdfo stage" in said
+    for name in COPIES:
+        assert served(lived, name) == originals(lived, name)
+
+
+def test_only_near_line_and_tape_can_be_new(lived: Archive) -> None:
+    """And a store that is not there is no new one unless a person says so."""
+    assert command(lived, "init", "--new", "hdfs")[0] == 2
+    destroy_root(lived, NEAR)
+    assert "is it mounted" in command(lived, "init")[1]
+    assert command(lived, "init", "--new", "nearline")[0] == 0
+
+
+def test_a_scrub_says_what_becomes_of_damage_whose_source_is_on_tape(lived: Archive) -> None:
+    """Of an exam that went from HDFS: recalled, not lost; then it is made again, and backed up again."""
+    (part,) = lived.place().catalog.parts(study_uid(SEEDS["off HDFS"]))
+    near = {copy.tier: copy for copy in lived.place().catalog.copies(part.id)}[Tier.NEARLINE]
+    path = lived.folder / NEAR / near.path
+    path.write_bytes(path.read_bytes()[:-1] + b"\xff")
+    found = scrub(lived.place("s1", expire={"scrub_days": 1e-6}, limits={"same_error_files": 9}))
+    assert (found.damaged, found.recalled, found.queued, found.lost) == (1, 1, 0, 0)
+    lived.library().once()
+    again = restore(lived.place("r9"), None)
+    assert (again.restored, again.queued, again.lost) == (1, 1, 0)
+    assert lived.backup("b9").failed == 0
+    assert {str(copy.tier): copy.state for copy in lived.place().catalog.copies(part.id)} == {
+        HDFS: "verified",
+        NEAR: "verified",
+        TAPE: "verified",
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -10,12 +11,15 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from sdfo.catalog import Query, RecallRow
+from sdfo.catalog import Availability, Query, RecallRow
+from sdfo.cli import main
 from sdfo.client import Archive as Client
 from sdfo.errors import NotFound
 from sdfo.model import Location, Tier
@@ -24,6 +28,7 @@ from sdfo.nightly.receiving import attend
 from sdfo.nightly.restore import restore
 from sdfo.testing.archive import APART, Archive, new_archive
 from sdfo.testing.exams import make_exam
+from sdfo.testing.expiring import moment, sql
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +99,28 @@ def test_a_recall_goes_from_waiting_to_done(taped: Archive) -> None:
     assert timedelta(hours=71) < row.pinned - datetime.now(UTC) < timedelta(hours=73)
     assert requests(taped) == []
     assert taped.place().catalog.pinned_volumes() == set(row.volumes)
+
+
+def availability(archive: Archive) -> dict[str, Availability]:
+    return {row.study: row.availability for row in archive.place().catalog.find(Query())}
+
+
+def test_what_came_back_is_nearline_and_what_is_away_is_offline(taped: Archive) -> None:
+    """(0008,0056) of exams on tape alone: by whether their volume was promised to stay; the same after a rebuild's replay."""
+    catalog = taped.place().catalog
+    for part, _ in catalog.page_of_copies("hdfs"):
+        catalog.mark_copy(part.id, "hdfs", "retired")
+    assert set(availability(taped).values()) == {Availability.OFFLINE}
+    row = recall(taped.place(), studies(taped)[0])
+    assert set(availability(taped).values()) == {Availability.OFFLINE}
+    taped.library().once()
+    attend(taped.place())
+    assert set(availability(taped).values()) == {Availability.NEARLINE}
+    sql(taped, "UPDATE recall SET pinned = :at", at=moment(1))
+    taped.stage("t8", tape={"root": "tape", "clear_at": 1e-12, "report_at": 1e-13})
+    assert not list((taped.folder / "tape" / "in").glob("*.tar"))
+    assert set(availability(taped).values()) == {Availability.OFFLINE}
+    assert row.id == 1
 
 
 def test_the_next_one_is_expected_by_what_the_last_ones_took(taped: Archive) -> None:
@@ -267,8 +294,6 @@ def test_what_the_tape_system_cannot_bring_fails_the_recall(taped: Archive) -> N
 
 def test_a_recall_proves_what_nobody_had_read_back(taped: Archive) -> None:
     """A volume that was `written` is `verified` from then on."""
-    from dataclasses import replace
-
     catalog = taped.place().catalog
     (volume,) = catalog.volumes()
     catalog.keep_volume(replace(volume, state="written"))
@@ -305,6 +330,18 @@ def test_hdfs_is_restored_from_tape(taped: Archive) -> None:
     assert restore(taped.place("x3"), None).rows == ()
 
 
+def test_a_volume_that_was_given_up_is_read_while_it_is_here(taped: Archive) -> None:
+    """It may be the last one: every byte out of it is proven anyway."""
+    before = taped.parts()
+    arrived(taped)
+    attend(taped.place())
+    catalog = taped.place().catalog
+    catalog.keep_volume(replace(catalog.volumes()[0], state="damaged"), "given up")
+    lose(taped)
+    assert restore(taped.place("x1"), None).restored == 3
+    assert taped.parts() == before
+
+
 def test_near_line_comes_before_tape(taped: Archive) -> None:
     """No recall where near-line has a whole copy; where that one is damaged too, tape is the last."""
     before = taped.parts()
@@ -324,6 +361,34 @@ def test_near_line_comes_before_tape(taped: Archive) -> None:
     assert taped.parts() == before
     taped.backup("b2")
     assert taped.near() == before
+
+
+def said(archive: Archive, *words: str) -> tuple[int, str]:
+    """A command in this process: its exit code, and what it says."""
+    out = io.StringIO()
+    with redirect_stdout(out), redirect_stderr(out):
+        return main(["--conf", str(archive.toml), *words]), out.getvalue()
+
+
+def test_a_rebuild_asks_for_what_is_on_tape_alone(taped: Archive) -> None:
+    """The first names the volume, and asks for it; once it is here the second enters all, as they were."""
+    catalog = taped.place().catalog
+    before = [catalog.locate(study) for study in studies(taped)]
+    for part, _ in catalog.page_of_copies("hdfs"):
+        catalog.mark_copy(part.id, "hdfs", "retired")
+    (volume,) = catalog.volumes()
+    lose(taped)
+    code, text = said(taped, "catalog", "rebuild", "--replace")
+    assert (code, requests(taped), studies(taped)) == (1, [volume.name], [])
+    assert f"recall 1 asks for {volume.name}: on tape alone" in text
+    taped.library().once()
+    attend(taped.place())
+    code, text = said(taped, "catalog", "rebuild", "--replace")
+    assert (code, len(studies(taped))) == (0, 3), text
+    after = [taped.place().catalog.locate(study) for study in studies(taped)]
+    assert after == [[each for each in found if each.tier is not Tier.HDFS] for found in before]
+    assert {copy.state for _, copy in taped.place().catalog.page_of_copies("hdfs")} == {"retired"}
+    assert all(list(Client(taped.settings()).exam(study)) for study in studies(taped))
 
 
 def test_both_lost_and_tape_whole_loses_nothing(taped: Archive) -> None:

@@ -18,7 +18,7 @@ from sdfo.errors import WrongStore
 from sdfo.model import Form, Tier
 from sdfo.nightly import scrub as scrub_step
 from sdfo.nightly.asking import Asked, Asking
-from sdfo.nightly.elsewhere import elsewhere
+from sdfo.nightly.elsewhere import Elsewhere
 from sdfo.nightly.expire import ExpireReport
 from sdfo.nightly.restore import restore
 from sdfo.nightly.retire import retire
@@ -117,6 +117,15 @@ def test_near_line_is_freed_before_hdfs(old: Archive) -> None:
     assert (len(old.parts()), old.near()) == (2, {})
     assert retired(old, Tier.HDFS, "x2").files == 0
     assert old.backup("b9").parts == 0
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_part_with_a_file_beside_it_stays(old: Archive, dry_run: bool) -> None:
+    """Another part may name the same file: it is kept, and counted with its reason, not as failed."""
+    sql(old, "UPDATE instance SET path = 'exams/large.dcm' WHERE part_id = 1 AND number = 1")
+    found = retired(old, dry_run=dry_run)
+    assert (found.files, found.failed) == (1, {})
+    assert found.stopped == found.alone == {"no file beside it": 1}
 
 
 def test_a_hold_keeps_copies_everywhere(old: Archive) -> None:
@@ -227,7 +236,7 @@ def test_a_rebuilt_catalog_knows_what_went_from_hdfs(old: Archive) -> None:
         place.catalog,
         place.store,
         place.mounted_nearline,
-        elsewhere=elsewhere(place, place.mounted_nearline),
+        elsewhere=Elsewhere(place, place.mounted_nearline),
         replace=True,
     )
     assert (report.parts, report.missing, report.refused) == (2, (), ())
@@ -247,7 +256,7 @@ def test_a_rebuilt_catalog_knows_what_was_lost_on_hdfs(old: Archive) -> None:
         place.catalog,
         place.store,
         place.mounted_nearline,
-        elsewhere=elsewhere(place, place.mounted_nearline),
+        elsewhere=Elsewhere(place, place.mounted_nearline),
         replace=True,
     )
     assert (report.parts, report.missing, report.refused) == (2, (), ())

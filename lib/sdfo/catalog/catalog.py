@@ -341,6 +341,12 @@ class Catalog(Removal):
         with self._recording() as (conn, lines):
             line = recalls.end(conn, number, state, clock(conn), pin_hours, reason)
             lines += [line] if line else []
+            volumes.look_again(conn, recalls.recall(conn, number).volumes if line else ())
+
+    def volumes_left(self, names: Iterable[str]) -> None:
+        """These volumes lie in the staging area no more."""
+        with self.database.write() as conn:
+            volumes.look_again(conn, names)
 
     def recall(self, number: int) -> RecallRow:
         with self.database.read() as conn:

@@ -370,6 +370,7 @@ def _volume(conn: Connection, line: Line) -> None:
 
 def _recall(conn: Connection, line: Line) -> None:
     recalls.put(conn, recalls.of(line), _at(line))
+    tapes.look_again(conn, recalls.of(line).volumes)
 
 
 def _outcome(conn: Connection, line: Line) -> None:

@@ -100,6 +100,12 @@ def pinned(conn: Connection, now: datetime) -> set[str]:
     return {volume for row in conn.execute(query) for volume in _row(row).volumes}
 
 
+def here(conn: Connection, now: datetime) -> set[str]:
+    """Volumes that came back and were promised to stay for now."""
+    rows = conn.execute(select(tables.recall).where(_RECALL.state == DONE, _RECALL.pinned > now))
+    return {volume for row in rows for volume in _row(row).volumes}
+
+
 def _seconds(conn: Connection, size: int) -> float | None:
     """The median of what the last ones took; longer where it is of more bytes than those."""
     done = [row for row in recalls(conn, DONE, MEASURED) if row.ended is not None and row.ended > row.asked]

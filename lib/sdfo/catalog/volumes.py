@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -91,6 +91,12 @@ def on(conn: Connection, name: str) -> list[tuple[PartRow, CopyRow]]:
     columns: tuple[Any, ...] = (_PART.study, _PART.ordinal, _PART.check.label("own"), _PART.first_record, _PART.folder)
     query = select(tables.copy, *columns).join_from(tables.copy, tables.part)
     return [copies.of_part(row) for row in conn.execute(query.where(*_is_on(name)).order_by(_COPY.path))]
+
+
+def look_again(conn: Connection, names: Iterable[str]) -> None:
+    """These volumes came back to the staging area, or went from it: how near is what lies on them?"""
+    studies = {part.study for name in names for part, _ in on(conn, name)}
+    availability.refresh(conn, sorted(studies))
 
 
 def _is_on(name: str) -> tuple[ColumnElement[bool], ...]:

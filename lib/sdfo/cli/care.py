@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +12,9 @@ from sdfo.cli import show
 from sdfo.cli.app import given
 from sdfo.cli.catalog import add_commands
 from sdfo.cli.show import Answer, Table
+
+if TYPE_CHECKING:
+    from sdfo.nightly.place import Place
 
 PANEL = "Care"
 
@@ -93,14 +97,14 @@ def rebuild(
     Exit 1 if a file is missing or cannot be read: the report names it.
     """
     from sdfo.catalog.rebuild import rebuild as again
-    from sdfo.nightly.elsewhere import elsewhere
+    from sdfo.nightly.elsewhere import Elsewhere
     from sdfo.nightly.sealing import recorded
 
     place = given(ctx).place("rebuild")
     nearline = place.mounted_nearline if place.has_nearline and not without_nearline else None
-    volumes = recorded(place) if place.has_tape and not without_tape else ()
-    lost = None if nearline is None else elsewhere(place, nearline)
-    done = again(place.catalog, place.store, nearline, volumes, elsewhere=lost, replace=replace)
+    tape = place.has_tape and not without_tape
+    lost = Elsewhere(place, nearline, tape=tape)
+    done = again(place.catalog, place.store, nearline, recorded(place) if tape else (), elsewhere=lost, replace=replace)
     text = [
         f"{done.parts} parts, {done.lines} lines of the journal; {len(done.unknown)} parts the journal did not know"
     ]
@@ -108,8 +112,20 @@ def rebuild(
     text += [f"near-line: {done.nearline} copies"] if done.nearline else []
     text += [f"near-line copy lost, to be backed up again: {path}" for path in done.waiting]
     text += [f"volume that the journal did not know: {name}" for name in done.volumes]
+    text += _recalled(place, lost.volumes)
     text.append("next: sdfo scan --run ID: it lists the SAN, which no file tells of")
     return Answer(done, text, 1 if done.missing or done.refused else 0)
+
+
+def _recalled(place: Place, volumes: Collection[str]) -> list[str]:
+    """Ask for the volumes that hold parts which lie nowhere else, and say so."""
+    if not volumes:
+        return []
+    from sdfo.nightly.recall import ask
+
+    row = ask(place, "catalog rebuild", sorted(volumes))
+    names = ", ".join(row.volumes)
+    return [f"recall {row.id} asks for {names}: on tape alone. Once it is done: sdfo catalog rebuild --replace"]
 
 
 def upgrade(ctx: typer.Context) -> Answer:

@@ -155,7 +155,7 @@ def _after(place: Place, *, again: bool) -> list[str]:
     text = ["next, once sdfo recalls says done: sdfo restore --lost; or now, with --wait"] if again else []
     commands = (("nearline", "backup"), ("tape", "stage"))
     return text + [
-        f"{figures.many(waits[work], 'part')} wait for a copy on {work}: sdfo {command} --run ID"
+        f"waiting for a copy on {work}: {figures.many(waits[work], 'part')}; next: sdfo {command} --run ID"
         for work, command in commands
         if waits[work]
     ]

@@ -39,11 +39,13 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class There:
-    """A file that lies on a tier, or that the manifest of a volume has; that one tells its check, too."""
+    """A file that lies on a tier, or that the manifest of a volume has; that one tells its check, too, and of which `part`
+    it is a copy (study, check)."""
 
     path: str
     size: int
     check: str | None = None
+    part: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,9 @@ class _Walk:
 
     def _difference(self, ours: Expected | None, there: There | None) -> Difference | None:
         if ours is None:
-            return None if there is None else Difference(self.tier, UNKNOWN, there.path, found=f"{there.size} bytes")
+            if there is None or self._is_elsewhere(there):
+                return None
+            return Difference(self.tier, UNKNOWN, there.path, found=f"{there.size} bytes")
         if ours.state in (RETIRED, DAMAGED):
             return None
         if there is None:
@@ -124,6 +128,15 @@ class _Walk:
             return self._of(ours, SIZE, f"{ours.size} bytes", f"{there.size} bytes")
         found = self._check(ours, there)
         return None if found is None else self._of(ours, CHECK, ours.check, found)
+
+    def _is_elsewhere(self, there: There) -> bool:
+        """What was given up of a volume that we know stays in its manifest: the part lies on another one now."""
+        catalog, volume = self.place.catalog, there.path.partition("/")[0]
+        if there.part is None or volume not in {row.name for row in catalog.volumes()}:
+            return False
+        study, check = there.part
+        parts = [part for part in catalog.parts(study) if part.check == check]
+        return any(copy.tier is Tier.TAPE for part in parts for copy in catalog.copies(part.id))
 
     def _of(self, ours: Expected, what: str, expected: str | None, found: str | None) -> Difference:
         return Difference(self.tier, what, ours.path, expected, found, ours.study)
@@ -176,7 +189,10 @@ def on_tape(store: Store, volume: str | None = None) -> Iterator[There]:
         name = volume_of(stat.path, MANIFESTS, ".json")
         if name is not None and volume in (None, name):
             entries = contents.decode(store.read_all(stat.path), stat.path).parts
-            parts = [There(f"{name}/{entry.path}", entry.size, entry.check) for entry in entries]
+            parts = [
+                There(f"{name}/{entry.path}", entry.size, entry.check, (entry.study, entry.part or ""))
+                for entry in entries
+            ]
             yield from sorted(parts, key=lambda each: each.path)
 
 

@@ -3,9 +3,9 @@ the SAN, for an exam so young that it has no other copy."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 
+from sdfo.catalog import PartRow
 from sdfo.errors import SanError
 from sdfo.model import ExamTask, PartOutcome
 from sdfo.nightly.local import LocalEngine
@@ -14,6 +14,7 @@ from sdfo.stores import Store
 
 FOLDER = "expired"
 """In a store: copies in their days of grace, as `expired/<run>/<path>` (retire.py)."""
+NOT_THERE = "its files are not on the SAN any more"
 
 
 class Grace:
@@ -34,22 +35,29 @@ class Grace:
         return self._there[path]
 
 
-def task_of(place: Place, part_id: int, study: str, folder: bytes) -> ExamTask | None:
-    """What would make this part again, if the SAN still has all of its files as they were."""
-    made = place.catalog.made_of(part_id)
-    return None if made is None else ExamTask(made[0], folder, made[1], home=study)
-
-
-def from_san(place: Place, task: ExamTask, study: str, check: str) -> PartOutcome | str:
-    """The part as an attempt, for the same files make the same part, whatever their times are now; or why not."""
+def task_of(place: Place, part: PartRow) -> ExamTask | str:
+    """What would make this part again, whatever the times of its files are now; or why they cannot."""
+    made = place.catalog.made_of(part.id)
+    if made is None:
+        return NOT_THERE
     try:
-        now = {stamp.name: stamp for stamp in place.san.list(task.folder).files}
-        files = tuple(now[stamp.name] for stamp in task.files if stamp.name in now)
-        task = replace(task, files=files)
+        now = {stamp.name: stamp for stamp in place.san.list(part.folder).files}
+    except SanError as error:
+        return f"the SAN does not give its files: {error.what}"
+    files = tuple(now[stamp.name] for stamp in made[1] if stamp.name in now)
+    return ExamTask(made[0], part.folder, files, home=part.study) if len(files) == len(made[1]) else NOT_THERE
+
+
+def from_san(place: Place, part: PartRow) -> PartOutcome | str:
+    """The part as an attempt, for the same files make the same part; or why not."""
+    task = task_of(place, part)
+    if isinstance(task, str):
+        return task
+    try:
         (done,) = LocalEngine(place.settings.convert.workers).convert(place.job, [task])
     except SanError as error:
         return f"the SAN does not give its files: {error.what}"
-    made = next((part for part in done.parts if (part.study, part.check) == (study, check)), None)
+    made = next((each for each in done.parts if (each.study, each.check) == (part.study, part.check)), None)
     if made is not None:
         return made
     return (

@@ -28,7 +28,7 @@ from sdfo.nightly.recall import ask, wait
 from sdfo.nightly.turn import Turn, turn
 from sdfo.sdicom import Part
 from sdfo.stores import Store
-from sdfo.tiers.tape.reading import TapeStore, VolumeStore
+from sdfo.tiers.tape.reading import TapeStore, VolumeStore, whereabouts
 from sdfo.transcoder import restore as transcode_back
 
 RESTORE = "restore"
@@ -144,8 +144,8 @@ class _Restore:
             why = source(held, lost)
             if why is None:
                 return None
-            whys += [why] if why else []
-        if held.tape is None or held.tape.state == "damaged" or not self.place.has_tape:
+            whys.append(why)
+        if held.tape is None or not _may_be_read(self.place, held.tape):
             return _Failed(", and ".join(whys))
         return self._from_tape(held, held.tape, lost, ", and ".join(whys))
 
@@ -164,19 +164,12 @@ class _Restore:
         return True
 
     def _from_san(self, held: Held, lost: CopyRow) -> str | None:
-        """ "" for one whose files went from there."""
-        part = held.part
-        task = task_of(self.place, part.id, part.study, part.folder)
-        if task is None:
-            return ""
-        made = from_san(self.place, task, part.study, part.check)
+        made = from_san(self.place, held.part)
         return made if isinstance(made, str) else self._kept(held, replace(made, path=lost.path))
 
     def _from_nearline(self, held: Held, lost: CopyRow) -> str | None:
-        if held.near is None:
-            return "it has no near-line copy"
-        if held.near_fault is not None:
-            return f"its near-line copy is not whole either: {held.near_fault}"
+        if held.near is None or held.near_fault is not None:
+            return _of_near(held)
         try:
             return self._from(held, self.place.nearline, held.near.path, lost)
         except (FormatError, Missing, OutOfRange) as error:
@@ -285,17 +278,24 @@ def _foreseen(place: Place, grace: Grace, held: Held) -> _Failed | None:
     """Why a copy on HDFS cannot be made again, as far as that is known before it is tried."""
     if held.hdfs is None or held.hdfs_fault is None or held.hdfs.path in grace:
         return None
-    if held.tape is not None and held.tape.state != "damaged":
+    if held.tape is not None and _may_be_read(place, held.tape):
         return None
     if held.near is not None and held.near_fault is None:
         return None
-    if task_of(place, held.part.id, held.part.study, held.part.folder) is not None:
-        return None
-    return _Failed(
-        "it has no near-line copy"
-        if held.near is None
-        else f"its near-line copy is not whole either: {held.near_fault}"
-    )
+    why = task_of(place, held.part)
+    return _Failed(f"{_of_near(held)}, and {why}") if isinstance(why, str) else None
+
+
+def _of_near(held: Held) -> str:
+    """Why near-line has nothing to make a copy of."""
+    return f"its near-line copy is not whole either: {held.near_fault}" if held.near else "it has no near-line copy"
+
+
+def _may_be_read(place: Place, copy: CopyRow) -> bool:
+    """Of a volume that was given up too, as long as it lies here."""
+    if not place.has_tape:
+        return False
+    return copy.state != "damaged" or whereabouts(place.tape, copy.path.partition("/")[0]) is not None
 
 
 def _row(held: Held, copy: CopyRow, why: str, done: str, *, good: bool, recall: int | None = None) -> Lost:

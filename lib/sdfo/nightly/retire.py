@@ -29,7 +29,8 @@ from sdfo.nightly.turn import Turn, turn
 from sdfo.stores import Store
 
 FOLDER = "expired"
-BESIDE = "other files lie beside it, which another part may need"
+BESIDE = "no file beside it"
+"""Parts with files apart stay: another part of the exam may name the same one, and both would have to go at once."""
 _PAGE = 500
 
 
@@ -93,7 +94,8 @@ class _Retire:
         if asked.lines:
             return
         if self.place.catalog.aparts(part.id):
-            self.failed[BESIDE] += 1
+            self.stopped[BESIDE] += 1
+            self.alone[BESIDE] += 1
         elif self.mine is None or (self._may_go(part.study) and self._moved(self.mine, part, copy)):
             self.gone.append(Gone(part.study, 0, 1, copy.size))
             self.size += copy.size
@@ -171,7 +173,7 @@ class _Retire:
 
     def _report(self) -> ExpireReport:
         grace = [size for _, _, _, size in self._in_grace()]
-        order = [*(line.name for line in gate.LINES), MEANWHILE]
+        order = [*(line.name for line in gate.LINES), BESIDE, MEANWHILE]
         return ExpireReport(
             tier=self.tier,
             dry_run=self.mine is None,

@@ -191,6 +191,7 @@ class _Stage:
                 with suppress(Missing):
                     store.delete(tape.proven(volume or ""))
             store.delete(attempt)
+            self.place.catalog.volumes_left([volume or ""])
             self.removed += stat.size
 
     def _next(self) -> list[Waiting]:
