@@ -34,25 +34,23 @@ class Plan:
         """MR exams go from HDFS too, once they are old, and need any two copies; everything else is as it comes."""
         own = {"san_days": self.san_days, "grace_days": self.grace_days}
         return {
-            "expire": own
-            | {"modalities": {"MR": {"hdfs_days": self.hdfs_days, "copies": [HDFS]}}, "drill_parts": 5}
-            | self.expire,
+            "expire": own | {"modalities": {"MR": {"hdfs_days": self.hdfs_days, "copies": [HDFS]}}} | self.expire,
             "san": {"root": "san", "settle_minutes": 0, "relist_days": self.relist_days},
         }
 
 
-YEAR = Plan(nights=400, san_days=90, grace_days=7, hdfs_days=150, every=7, quiet=8)
+YEAR = Plan(nights=400, san_days=90, grace_days=7, hdfs_days=150, every=7, quiet=8, expire={"drill_parts": 5})
 """With the days of the default settings."""
 
 SHORT = Plan(
-    nights=30,
-    san_days=5,
-    grace_days=2,
-    hdfs_days=9,
-    every=2,
-    quiet=3,
-    relist_days=2,
-    expire={"verify_days": 8, "scrub_days": 6, "drill_days": 5},
+    nights=18,
+    san_days=3,
+    grace_days=1,
+    hdfs_days=5,
+    every=3,
+    quiet=2,
+    relist_days=1,
+    expire={"verify_days": 6, "scrub_days": 4, "drill_days": 7, "drill_parts": 2},
     exams=1.0,
     fault=0.5,
     kill=0.35,

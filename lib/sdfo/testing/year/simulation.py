@@ -269,6 +269,7 @@ class Simulation:
         return client
 
     def _recalled(self, location: Location) -> bool:
+        self.clock.shift(timedelta(minutes=1))  # the journal's files are named by the microsecond
         place = self.steps.place("client")
         ask(place, location.study, [(location.path or "").partition("/")[0]])
         self.steps.tapes()
