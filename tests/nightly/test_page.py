@@ -11,7 +11,7 @@ import pytest
 from sdfo.model import Fate
 from sdfo.nightly import page
 from sdfo.nightly.ledger import Ledger
-from sdfo.nightly.summary import STEPS, CareRow, DamageRow, ExamRow, FileRow, NightReport, TierRow, Todo
+from sdfo.nightly.summary import STEPS, CareRow, Damage, ExamRow, FileRow, NightReport, TierRow, Todo
 
 LONG_UID = "1.2.826.0.1.3680043.10.90210.4812345678.1003344556.9988776.12345"
 LINES = {str(fate): 10**number for number, fate in enumerate(Fate)}
@@ -45,9 +45,7 @@ BAD = replace(
     missing=1,
     tiers=(TierRow("hdfs", 500_000_000, 10_000_000_000, 3.0),),
     care=(CareRow("drill", "done", "2026-11-22 03:10", "3 parts came back from near-line", bad=True),),
-    damage=(
-        DamageRow(LONG_UID, 1, "nearline", EXAM.path or "", "missing <b>", "waits for the next backup", good=True),
-    ),
+    damage=(Damage(LONG_UID, 1, "nearline", EXAM.path or "", "missing <b>", "waits for the next backup", good=True),),
     todo=(Todo("step convert is not done: a worker died", "sdfo convert --run r"),),
 )
 

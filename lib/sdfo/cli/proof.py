@@ -15,7 +15,7 @@ from sdfo.cli.steps import Run
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sdfo.nightly.scrub import Damage
+    from sdfo.nightly.summary import Damage
 
 PANEL = "Care"
 

@@ -10,7 +10,7 @@ from sdfo.catalog.freeing import SHUT
 from sdfo.nightly import figures
 from sdfo.nightly.asking import CATALOG_BACKUP, DRILL
 from sdfo.nightly.place import Place
-from sdfo.nightly.summary import CareRow, DamageRow, Todo
+from sdfo.nightly.summary import CareRow, Damage, Todo
 
 Said = Mapping[str, Any]
 
@@ -27,10 +27,10 @@ def rows(place: Place) -> tuple[CareRow, ...]:
     )
 
 
-def damage(place: Place) -> tuple[DamageRow, ...]:
+def damage(place: Place) -> tuple[Damage, ...]:
     """What the last scrub and the last drill found, and what became of it."""
     ended = (place.catalog.last_ended(step) for step in ("scrub", DRILL))
-    return tuple(DamageRow(**row) for step in ended if step is not None for row in step.report.get("rows", ()))
+    return tuple(Damage(**row) for step in ended if step is not None for row in step.report.get("rows", ()))
 
 
 def todo(place: Place) -> Iterator[Todo]:

@@ -22,7 +22,8 @@ from sdfo.nightly.engines import Progress, silent
 from sdfo.nightly.looking import still_there
 from sdfo.nightly.place import Place
 from sdfo.nightly.recall import ask, away, wait
-from sdfo.nightly.scrub import Damage, mended
+from sdfo.nightly.scrub import mended
+from sdfo.nightly.summary import Damage
 from sdfo.nightly.turn import Turn, turn
 from sdfo.sdicom import Part
 from sdfo.stores import Store

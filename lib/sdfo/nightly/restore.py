@@ -25,6 +25,7 @@ from sdfo.nightly.nearest import Grace, from_san, task_of
 from sdfo.nightly.place import Place
 from sdfo.nightly.putting import put
 from sdfo.nightly.recall import ask, wait
+from sdfo.nightly.summary import Damage
 from sdfo.nightly.turn import Turn, turn
 from sdfo.sdicom import Part
 from sdfo.stores import Store
@@ -32,20 +33,6 @@ from sdfo.tiers.tape.reading import TapeStore, VolumeStore, whereabouts
 from sdfo.transcoder import restore as transcode_back
 
 RESTORE = "restore"
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """A copy that is not whole. `done`: restored, waits for the backup, or why neither can be; `recall`: not before that one."""
-
-    study: str
-    ordinal: int
-    tier: str
-    path: str
-    why: str
-    done: str
-    good: bool
-    recall: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +49,7 @@ class RestoreReport:
     queued: int = 0
     recalled: int = 0
     lost: int = 0
-    rows: tuple[Lost, ...] = ()
+    rows: tuple[Damage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,8 +247,8 @@ def _counted(report: RestoreReport, held: Held, failed: _Failed | None) -> Resto
     )
 
 
-def _rows(held: Held, failed: _Failed | None, *, dry_run: bool) -> list[Lost]:
-    rows, recall = list[Lost](), None if failed is None else failed.recall
+def _rows(held: Held, failed: _Failed | None, *, dry_run: bool) -> list[Damage]:
+    rows, recall = list[Damage](), None if failed is None else failed.recall
     if held.hdfs is not None and held.hdfs_fault is not None:
         done = "would be restored" if dry_run else "restored"
         if failed is not None:
@@ -298,5 +285,5 @@ def _may_be_read(place: Place, copy: CopyRow) -> bool:
     return copy.state != "damaged" or whereabouts(place.tape, copy.path.partition("/")[0]) is not None
 
 
-def _row(held: Held, copy: CopyRow, why: str, done: str, *, good: bool, recall: int | None = None) -> Lost:
-    return Lost(held.part.study, held.part.ordinal, copy.tier, copy.path, why, done, good, recall)
+def _row(held: Held, copy: CopyRow, why: str, done: str, *, good: bool, recall: int | None = None) -> Damage:
+    return Damage(held.part.study, held.part.ordinal, copy.tier, copy.path, why, done, good, recall)

@@ -21,6 +21,7 @@ from sdfo.nightly.engines import Progress, silent
 from sdfo.nightly.looking import fault, still_there
 from sdfo.nightly.place import Place
 from sdfo.nightly.restore import restore
+from sdfo.nightly.summary import Damage
 from sdfo.nightly.turn import Turn, turn
 from sdfo.stores import Store
 
@@ -32,20 +33,6 @@ THREADS = 2
 _DAY = timedelta(days=1)
 _RESTAGED = "waits for the next volume"
 _LATER = "sdfo restore --lost, once nobody restores"
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """A copy that is not what it was. `done`: what became of it; `recall`: will, once that one is done."""
-
-    study: str
-    ordinal: int
-    tier: str
-    path: str
-    why: str
-    done: str
-    good: bool
-    recall: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,8 +92,8 @@ class CareRow:
 
 
 @dataclass(frozen=True, slots=True)
-class DamageRow:
-    """A copy that was found to be damaged, and what became of it."""
+class Damage:
+    """A copy that is not whole. `done`: what became of it, or why nothing could; `recall`: not before that one is done."""
 
     study: str
     ordinal: int
@@ -125,7 +125,7 @@ class NightReport:
     backup: BackupRow | None = None
     tape: str | None = None
     care: tuple[CareRow, ...] = ()
-    damage: tuple[DamageRow, ...] = ()
+    damage: tuple[Damage, ...] = ()
     todo: tuple[Todo, ...] = field(default=())
 
     @property
