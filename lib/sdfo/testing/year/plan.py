@@ -55,6 +55,6 @@ SHORT = Plan(
     fault=0.5,
     kill=0.35,
     changed=0.2,
-    pause=0.06,
+    pause=0.2,
 )
 """Days in place of months: all happens that happens in a year."""

@@ -137,11 +137,11 @@ class Simulation:
     def _pause(self) -> None:
         """Something is not done for longer than files stay on the SAN; once at a time."""
         if self.night > self._until or self.quiet:
-            self.steps.paused = ""
+            self.steps.paused = ()
             if self._chance(self.plan.pause):
                 self.steps.paused = self.lot.choice(PAUSES)
                 self._until = self.night + int(self.plan.san_days) + 3
-                self.faults.count(f"{self.steps.paused}: not done for long")
+                self.faults.count(f"{' and '.join(self.steps.paused)}: not done for long")
 
     def _surroundings(self, stack: ExitStack) -> None:
         """Of this night: a store that is away or full, somebody who writes where files are freed."""
