@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import os
 import shutil
 import time
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from sdfo.catalog import Availability, Query
-from sdfo.cli import main
-from sdfo.client import Archive as Client
+from sdfo.catalog import Query
 from sdfo.errors import EngineError, Fenced, Full, LeaseHeld, Postponed, SdicomError, WrongStore
 from sdfo.model import Tier
 from sdfo.nightly import backing
@@ -27,29 +21,12 @@ from sdfo.nightly.backup import _Backup, backup, require_time
 from sdfo.nightly.gc import gc
 from sdfo.nightly.local import LocalEngine
 from sdfo.nightly.place import init
-from sdfo.nightly.restore import restore
 from sdfo.nightly.scan import scan
-from sdfo.testing.archive import Archive, fill, new_archive
+from sdfo.testing.archive import APART, Archive, fill
 from sdfo.testing.exams import make_exam
 from sdfo.transcoder import copying
 
 ZONE = ZoneInfo("Europe/Berlin")
-APART = {"hdfs": {"root": "hdfs", "max_record_mib": 1}}
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Archive:
-    archive = new_archive(tmp_path_factory.mktemp("published"))
-    fill(archive.san, range(3), 16)
-    assert archive.night().good
-    archive.place().catalog.close()
-    return archive
-
-
-@pytest.fixture
-def waiting(published: Archive, tmp_path: Path) -> Archive:
-    """Three exams are published and wait, in an archive of the test's own."""
-    return Archive(Path(shutil.copytree(published.folder, tmp_path / "archive", symlinks=True)))
 
 
 def hours(start: timedelta, end: timedelta) -> dict[str, Any]:
@@ -57,23 +34,6 @@ def hours(start: timedelta, end: timedelta) -> dict[str, Any]:
     now = datetime.now(ZONE)
     own = {"root": "nearline", "codec": "original", "workers": 0}
     return {"nearline": own | {"start": (now + start).time().isoformat(), "end": (now + end).time().isoformat()}}
-
-
-def near(archive: Archive, path: str) -> Path:
-    return archive.folder / "nearline" / path
-
-
-def command(archive: Archive, *words: str, **environ: str) -> tuple[int, str]:
-    """A command in this very process: its exit code, and all that it said."""
-    out = io.StringIO()
-    with patch.dict(os.environ, environ), redirect_stdout(out), redirect_stderr(out):
-        code = main(["--conf", str(archive.toml), "--json", *words])
-    return code, out.getvalue()
-
-
-def no_attempts(archive: Archive) -> bool:
-    gc(archive.place(), keep_seconds=0)
-    return not list(archive.place().nearline.list("attempts"))
 
 
 def test_what_was_published_is_copied(archive: Archive) -> None:
@@ -103,7 +63,7 @@ def test_an_empty_queue_ends_well(waiting: Archive) -> None:
     waiting.backup()
     (waiting.folder / "nearline").rename(waiting.folder / "away")
     later = _environ(hours(timedelta(hours=2), timedelta(hours=3)))
-    assert command(waiting, "backup", "--run", "b2", **later)[0] == 0
+    assert waiting.command("backup", "--run", "b2", **later)[0] == 0
     assert waiting.backup("b3").parts == 0
 
 
@@ -117,7 +77,7 @@ def test_outside_its_hours_nothing_is_begun(waiting: Archive) -> None:
     with pytest.raises(Postponed, match=r"it is not the time: the backup works from .*; 3 parts waiting"):
         waiting.backup(**later)
     assert waiting.near() == {}
-    code, said = command(waiting, "backup", "--run", "b1", "--dry-run", **_environ(later))
+    code, said = waiting.command("backup", "--run", "b1", "--dry-run", **_environ(later))
     assert code == 75
     assert "--any-time" in said
     assert backup(waiting.place("b1", **later), LocalEngine(0), any_time=True).parts == 3
@@ -188,7 +148,7 @@ def test_a_damaged_part_costs_only_itself(waiting: Archive) -> None:
     assert [copy.state for copy in waiting.place().catalog.copies(first.part_id)] == ["damaged"]
     assert waiting.place().catalog.queue().aside == 1
     assert len(waiting.near()) == 2
-    assert no_attempts(waiting)
+    assert waiting.no_attempts()
 
 
 def test_a_missing_part_costs_only_itself(waiting: Archive) -> None:
@@ -341,7 +301,7 @@ def test_an_unmounted_nas_is_not_an_empty_one(waiting: Archive) -> None:
     with pytest.raises(WrongStore):
         init(waiting.settings())
     assert list((waiting.folder / "nearline").rglob("*")) == []
-    code, said = command(waiting, "status")
+    code, said = waiting.command("status")
     assert code == 1
     assert "is it mounted?" in said
     (waiting.folder / "nearline").rmdir()
@@ -351,7 +311,7 @@ def test_an_unmounted_nas_is_not_an_empty_one(waiting: Archive) -> None:
 
 def test_another_archives_nas_is_refused(waiting: Archive, tmp_path: Path) -> None:
     """By its id."""
-    near(waiting, ".sdfo-nearline").write_text("another")
+    (waiting.folder / "nearline" / ".sdfo-nearline").write_text("another")
     with pytest.raises(WrongStore, match="another near-line store is mounted"):
         waiting.backup()
     assert waiting.night("r2").good
@@ -407,7 +367,7 @@ def test_two_backups_are_not_at_work_at_once(waiting: Archive) -> None:
     held = waiting.place().catalog.take_lease("backup", "another", "host:1")
     with pytest.raises(LeaseHeld):
         waiting.backup()
-    assert command(waiting, "backup", "--run", "b1", "--dry-run")[0] == 75
+    assert waiting.command("backup", "--run", "b1", "--dry-run")[0] == 75
     assert waiting.night("r2").good
     waiting.place().catalog.release(held)
     place = waiting.place("r3")
@@ -461,7 +421,7 @@ class Spoiling(LocalEngine):
 
     def backup(self, *words: Any) -> Any:
         found = super().backup(*words)
-        file = near(self.archive, found[0].written.attempt)
+        file = self.archive.folder / "nearline" / found[0].written.attempt
         file.write_bytes(file.read_bytes()[:-1] + b"\xff")
         return found
 
@@ -496,135 +456,6 @@ def test_the_second_reading_asks_the_nas(archive: Archive, monkeypatch: pytest.M
     assert forgotten == {"part.sdicom", beside}
 
 
-@pytest.fixture
-def backed(waiting: Archive) -> Archive:
-    waiting.backup()
-    return waiting
-
-
-def spoil(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[:-1] + b"\xff")
-
-
-def swap(one: Path, other: Path) -> None:
-    one.write_bytes(other.read_bytes())
-
-
-def test_a_bad_near_line_copy_is_noticed_named_and_replaced(backed: Archive) -> None:
-    """Missing, damaged and swapped: each is told by its path, waits, and is made again; what lay there is no more."""
-    before = backed.near()
-    gone, bad, other = (near(backed, path) for path in before)
-    gone.unlink()
-    spoil(bad)
-    whys = ["missing", "damaged: ", ""]
-    swap(other, backed.folder / "hdfs" / sorted(backed.parts())[0])
-    whys[2] = "another file lies at its name"
-    for path, why in zip(before, whys, strict=True):
-        found = restore(backed.place("x"), Path(path).name.split("-")[0])
-        (row,) = found.rows
-        assert (row.tier, row.path) == ("nearline", path)
-        assert row.why.startswith(why)
-        assert row.good
-    assert backed.place().catalog.queue().parts == 3
-    assert backed.backup("b2").parts == 3
-    assert backed.near() == before
-    assert restore(backed.place("y"), None).rows == ()
-    assert no_attempts(backed)
-
-
-def test_a_bad_copy_on_hdfs_is_restored(backed: Archive) -> None:
-    """Missing, damaged, swapped: the part comes back under its own name, byte for byte, and is verified."""
-    before = backed.parts()
-    gone, bad, other = (backed.folder / "hdfs" / path for path in before)
-    gone.unlink()
-    spoil(bad)
-    swap(other, near(backed, sorted(before)[0]))
-    studies = [Path(path).name.split("-")[0] for path in before]
-    for study in studies:
-        dry = restore(backed.place("d"), study, dry_run=True)
-        assert [row.done for row in dry.rows] == ["would be restored"]
-        assert (restored := restore(backed.place("x"), study)).restored == 1
-        assert restored.lost == 0
-    assert backed.parts() == before
-    catalog = backed.place().catalog
-    assert {copy.state for study in studies for copy in catalog.copies(catalog.parts(study)[0].id)} == {"verified"}
-    gc(backed.place(), keep_seconds=0)
-    assert not list(backed.place().store.list("attempts"))
-
-
-def test_all_that_is_lost_is_found_by_listing(archive: Archive) -> None:
-    """`restore --lost`: on both tiers, with the files beside a part; what cannot be restored is named, and exit is 1."""
-    make_exam(archive.san / "large", slices=1, modality="CT", seed=7, size=1024)
-    fill(archive.san, range(3), 16)
-    archive.night(**APART)
-    archive.backup(**APART)
-    before = archive.parts()
-    beside = next(path for path in before if path.endswith(".dcm"))
-    first, second, third = (path for path in before if "-" in path and Path(path).name.split("-")[0] not in beside)
-    (archive.folder / "hdfs" / beside).unlink()
-    (archive.folder / "hdfs" / first).unlink()
-    near(archive, second).unlink()
-    for tier in ("hdfs", "nearline"):
-        (archive.folder / tier / third).unlink()
-    archive.san.rename(archive.folder / "san-elsewhere")
-    archive.san.mkdir()
-    shutil.copy(archive.folder / "san-elsewhere" / ".sdfo-san", archive.san)
-    code, said = command(archive, "restore", "--lost", "--dry-run")
-    assert code == 1
-    assert "would be restored" in said
-    code, said = command(archive, "restore", "--lost", "--run", "x", SDFO__HDFS__MAX_RECORD_MIB="1")
-    assert code == 1, said
-    assert f'"path": "{third}"' in said
-    assert "its near-line copy is not whole either: missing" in said
-    assert archive.backup("b2", **APART).parts == 1
-    assert archive.parts() == {path: sha for path, sha in before.items() if path != third}
-    assert archive.near() == archive.parts()
-
-
-@pytest.mark.parametrize("lost", [True, False])
-def test_a_restore_calls_nothing_lost_on_a_nas_that_goes_away(backed: Archive, lost: bool) -> None:
-    """Once it was found mounted: else all of the archive would be copied again."""
-    place, study = backed.place("x"), Path(next(iter(backed.parts()))).name.split("-")[0]
-    assert place.nearline
-    (backed.folder / "nearline").rename(backed.folder / "away")
-    with pytest.raises(WrongStore, match="is it mounted"):
-        restore(place, None if lost else study)
-    assert place.catalog.queue().parts == 0
-    (backed.folder / "away").rename(backed.folder / "nearline")
-    assert restore(backed.place("y"), None).rows == ()
-
-
-def test_reading_falls_through_to_near_line(backed: Archive, tmp_path: Path) -> None:
-    """Off the SAN, and damaged or gone on HDFS: the reader gives the original bytes, and tells which copy was bad."""
-    images = {hashlib.sha256(file.read_bytes()).hexdigest() for file in backed.san.rglob("*.dcm")}
-    backed.san.rename(backed.folder / "san-elsewhere")
-    backed.san.mkdir()
-    gone, bad, _ = (backed.folder / "hdfs" / path for path in backed.parts())
-    gone.unlink()
-    file = bytearray(bad.read_bytes())
-    file[-300] ^= 1
-    bad.write_bytes(bytes(file))
-    client = Client(backed.settings())
-    for row in client.find(Query()):
-        client.get(row.study, tmp_path / "back")
-    found = {hashlib.sha256(file.read_bytes()).hexdigest() for file in (tmp_path / "back").rglob("*") if file.is_file()}
-    assert found == images
-    assert {fault.tier for fault in client.faults} == {"san", "hdfs"}
-
-
-def test_an_exam_lost_on_both_tiers_is_told(backed: Archive) -> None:
-    """Each copy; what its files on the SAN still serve stays online, though they make another part than they did."""
-    path = next(iter(backed.parts()))
-    study = Path(path).name.split("-")[0]
-    (folder,) = {location.folder for location in backed.place().catalog.locate(study)}
-    next(backed.san.joinpath(os.fsdecode(folder)).iterdir()).unlink()
-    (backed.folder / "hdfs" / path).unlink()
-    near(backed, path).unlink()
-    assert restore(backed.place("x"), study).lost == 2
-    (row,) = backed.place().catalog.find(Query(study=study))
-    assert row.availability is Availability.ONLINE
-
-
 def test_the_report_and_status_say_what_waits(archive: Archive) -> None:
     """A number and since when; a person is told when it has been too long."""
     fill(archive.san, range(1), 16)
@@ -635,10 +466,10 @@ def test_the_report_and_status_say_what_waits(archive: Archive) -> None:
     late = archive.night("r2", **short)
     assert "1 parts wait for their near-line copy" in late.todo[0].what
     assert late.todo[0].command == "sdfo backup --run r2 --any-time"
-    code, said = command(archive, "status", SDFO__LIMITS__BACKUP_AGE_HOURS="1e-9", SDFO__LIMITS__FREE="0")
+    code, said = archive.command("status", SDFO__LIMITS__BACKUP_AGE_HOURS="1e-9", SDFO__LIMITS__FREE="0")
     assert code == 1
     assert "1 part, " in said
-    assert command(archive, "status", SDFO__LIMITS__FREE="0")[0] == 0
+    assert archive.command("status", SDFO__LIMITS__FREE="0")[0] == 0
 
 
 def test_the_codec_follows_the_modality(archive: Archive) -> None:

@@ -15,11 +15,10 @@ from sdfo.nightly.backup import backup
 from sdfo.nightly.gc import gc
 from sdfo.nightly.local import LocalEngine
 from sdfo.nightly.restore import restore
-from sdfo.testing.archive import Archive, fill, new_archive
+from sdfo.testing.archive import APART, Archive, fill, new_archive
 from sdfo.testing.dying import killed_at, killed_at_fsync
 from sdfo.testing.exams import make_exam
 
-APART = {"hdfs": {"root": "hdfs", "max_record_mib": 1}}
 SHORT = {"backup.outcomes", "backup.renamed", "backup.committed", "restore.renamed", "put.away", "put.renamed"}
 """Where something is durable and something else is not yet; the others leave a mere attempt, and are looked at in the long tests."""
 

@@ -14,13 +14,11 @@ from sdfo.nightly.publish import publish
 from sdfo.nightly.report import report
 from sdfo.nightly.scan import scan
 from sdfo.nightly.verify import verify
-from sdfo.testing.archive import Archive, new_archive
+from sdfo.testing.archive import APART, Archive, new_archive
 from sdfo.testing.dying import killed_at_fsync
 from sdfo.testing.exams import Series, make_exam
 
 pytestmark = pytest.mark.night
-
-APART = {"hdfs": {"root": "hdfs", "max_record_mib": 1}}
 
 
 def _verified(archive: Archive) -> None:

@@ -26,11 +26,9 @@ from sdfo.model import Location, Tier
 from sdfo.nightly.recall import recall, wait
 from sdfo.nightly.receiving import attend
 from sdfo.nightly.restore import restore
-from sdfo.testing.archive import Archive, new_archive
+from sdfo.testing.archive import APART, Archive, new_archive
 from sdfo.testing.exams import make_exam
 from sdfo.testing.expiring import moment, sql
-
-APART = {"hdfs": {"root": "hdfs", "max_record_mib": 1}}
 
 
 @pytest.fixture(scope="module")

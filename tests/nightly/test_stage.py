@@ -23,12 +23,11 @@ from sdfo.nightly.gc import gc
 from sdfo.nightly.place import init
 from sdfo.sdicom import Part
 from sdfo.stores.local import LocalStore
-from sdfo.testing.archive import Archive, fill, new_archive
+from sdfo.testing.archive import APART, Archive, fill, new_archive
 from sdfo.testing.exams import make_exam
 from sdfo.tiers.tape.contents import decode
 from sdfo.tiers.tape.exchange import Receipt, write_receipt
 
-APART = {"hdfs": {"root": "hdfs", "max_record_mib": 1}}
 KIB = 1 / 2**20
 
 

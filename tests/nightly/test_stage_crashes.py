@@ -12,14 +12,13 @@ from sdfo.catalog import Query
 from sdfo.crashpoints import NAMES
 from sdfo.model import Tier
 from sdfo.nightly.gc import gc
-from sdfo.testing.archive import Archive, fill, new_archive
+from sdfo.testing.archive import APART, Archive, fill, new_archive
 from sdfo.testing.dying import killed_at, killed_at_fsync
 from sdfo.testing.exams import make_exam
 from sdfo.tiers import tape
 from sdfo.tiers.tape import proving
 from sdfo.tiers.tape.reading import own_manifest
 
-APART = {"hdfs": {"root": "hdfs", "max_record_mib": 1}}
 POINTS = [name for name in NAMES if name.startswith("stage.")]
 
 

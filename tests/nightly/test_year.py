@@ -19,7 +19,6 @@ from sdfo.testing.year.simulation import Outcome, Simulation
 
 FIXED = 6
 SEED = os.environ.get("SDFO_YEAR_SEED")
-RANDOM = random.SystemRandom().randrange(1_000_000)
 
 
 @pytest.fixture
@@ -43,7 +42,7 @@ def simulated(folder: Path, plan: Plan, seed: int) -> Outcome:
     return found
 
 
-@pytest.mark.parametrize("seed", seeds(FIXED, RANDOM))
+@pytest.mark.parametrize("seed", seeds(FIXED))
 def test_a_month(memory: Path, seed: int) -> None:
     """Days in place of months: every image that was acknowledged comes back, none was freed before its time."""
     simulated(memory, SHORT, seed)
@@ -51,9 +50,9 @@ def test_a_month(memory: Path, seed: int) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("seed", seeds(1, 2, RANDOM))
+@pytest.mark.parametrize("seed", seeds(1, 2, 0))
 def test_a_year(memory: Path, seed: int) -> None:
-    """400 nights by the days of the default settings: 0 lost, 0 wrong, 0 freed too early."""
-    found = simulated(memory, YEAR, seed)
+    """400 nights by the days of the default settings: 0 lost, 0 wrong, 0 freed too early. Seed 0 stands for another each time."""
+    found = simulated(memory, YEAR, seed or random.SystemRandom().randrange(1_000_000))
     assert found.retired > 0
     assert sum(found.died.values()) > 0

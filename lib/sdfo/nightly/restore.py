@@ -10,6 +10,7 @@ it was read: what makes the copy restores every file to its digest, and another 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -150,14 +151,11 @@ class _Restore:
         return self._from_tape(held, held.tape, lost, ", and ".join(whys))
 
     def _back(self, held: Held, lost: CopyRow) -> bool:
-        """Whether it lay in its days of grace, and is back and whole."""
-        if lost.path not in self.grace:
-            return False
-        try:
-            self.place.store.rename(self.grace.at(lost.path), lost.path)
-        except (Exists, Missing):
-            return False
-        crashpoints.passing("restore.back")
+        """Whether it is whole, out of its days of grace; or since a restore that was killed."""
+        if lost.path in self.grace:
+            with suppress(Exists, Missing):
+                self.place.store.rename(self.grace.at(lost.path), lost.path)
+            crashpoints.passing("restore.back")
         if fault(self.place.store, lost, partial(still_there, self.place, Tier.HDFS)) is not None:
             return False
         self._mark(held, Tier.HDFS, "verified")

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import shutil
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pydicom
 
 from sdfo import conf
+from sdfo.cli import main
 from sdfo.nightly.backup import BackupReport, backup
 from sdfo.nightly.engines import open_engine
+from sdfo.nightly.gc import gc
 from sdfo.nightly.night import night
 from sdfo.nightly.place import Place, init
 from sdfo.nightly.stage import StageReport, stage
@@ -45,6 +49,9 @@ root = "tape"
 [convert]
 workers = 0
 """
+
+APART: dict[str, Any] = {"hdfs": {"root": "hdfs", "max_record_mib": 1}}
+"""Settings with which a file of more than 1 MiB is kept beside its part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +115,18 @@ class Archive:
         """The same of the near-line store."""
         store = self.place().nearline
         return {s.path: hashlib.sha256(store.read_all(s.path)).hexdigest() for s in store.list("exams")}
+
+    def no_attempts(self) -> bool:
+        """Whether gc leaves none on near-line."""
+        gc(self.place(), keep_seconds=0)
+        return not list(self.place().nearline.list("attempts"))
+
+    def command(self, *words: str, **environ: str) -> tuple[int, str]:
+        """The command line in this very process: its exit code, and all that it said."""
+        out = io.StringIO()
+        with patch.dict(os.environ, environ), redirect_stdout(out), redirect_stderr(out):
+            code = main(["--conf", str(self.toml), "--json", *words])
+        return code, out.getvalue()
 
     def sdfo(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """The command line, as a process of its own."""
