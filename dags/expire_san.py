@@ -1,11 +1,11 @@
 """
-# Freeing the SAN
+# Images leave the SAN
 
 **What.** Shows what may go from the SAN tonight, how much that frees, and which line of the gate stops the rest; **then it waits for a
 person**, on the page of required actions. Approved, files that are older than `expire.san_days` (90) and proven safe elsewhere are
 moved to `.sdfo-expired` on the SAN, and those that were moved `expire.grace_days` (7) ago are removed for good. Rejected, or not
 answered within 20 hours, all stays. Every line of the gate must be true for a file, or it stays, whoever approved
-(docs/operations.md, "Freeing the SAN"). Where `expire.unattended` is true in the settings, nobody is asked: read the tables for some
+(docs/operations.md, "Images leave the SAN"). Where `expire.unattended` is true in the settings, nobody is asked: read the tables for some
 weeks first.
 
 **When.** Each day at 05:00 (Europe/Berlin), after the night's backup of the catalog.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import delete
 
-from sdfo.catalog import Catalog, HoldKind, SanFile, StudyAttributes, rebuild
+from sdfo.catalog import Catalog, HoldKind, SanFile, StudyAttributes, rebuild, tables
 from sdfo.errors import NotFound, UsageError
 from sdfo.stores.local import LocalStore
 
@@ -69,6 +70,20 @@ def test_a_hold_of_nothing_is_refused(catalog: Catalog) -> None:
     """An empty list must not look like a hold."""
     with pytest.raises(UsageError):
         catalog.hold(HoldKind.STUDY, ["", "  "], "x", "ann")
+
+
+def test_a_hold_that_the_database_forgot_comes_back_with_a_rebuild(
+    filled: Catalog, store: LocalStore, new_url: Callable[[], str]
+) -> None:
+    """Put back to a day before it, it gave the number again: both are in the journal, and both are in force."""
+    filled.hold(HoldKind.STUDY, ["1.1"], "court", "ann")
+    with filled.database.write() as conn:
+        conn.execute(delete(tables.hold))
+    assert filled.hold(HoldKind.STUDY, ["1.2"], "trial", "bob") == 1
+    again = Catalog(new_url(), store)
+    rebuild(again, store)
+    assert [(hold.id, hold.subjects) for hold in again.holds()] == [(1, ("1.1", "1.2"))]
+    again.close()
 
 
 def test_holds_survive_a_rebuild(filled: Catalog, store: LocalStore, new_url: Callable[[], str]) -> None:

@@ -12,6 +12,8 @@ from typer.main import get_command
 from sdfo.cli import app
 from sdfo.conf import Settings
 from sdfo.model import Fate
+from sdfo.nightly.gate import LINES
+from sdfo.tiers.tape import ATTEMPTS, FOLDERS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
 
@@ -46,6 +48,19 @@ def test_every_setting_with_its_default() -> None:
         values = re.findall(r"`([^`]+)`", defaults) or [""] * len(keys)
         written |= dict(zip(keys, values, strict=True))
     assert written == {key: value.removesuffix(":00") for key, value in _defaults(Settings.model_fields)}
+
+
+def test_every_line_of_the_gate() -> None:
+    """In its order, each with what to do."""
+    rows = _table("Images leave the SAN")
+    assert [row[0] for row in rows] == [line.name for line in LINES]
+    assert all(row[1] and row[2] for row in rows)
+
+
+def test_every_folder_of_the_staging_area() -> None:
+    """Who writes into it, and who removes."""
+    told = {row[0].strip("`").rstrip("/") for row in _table("Tape") if row[0].endswith("/`")}
+    assert told == set(FOLDERS) - {ATTEMPTS}
 
 
 def test_every_exit_code() -> None:

@@ -110,7 +110,7 @@ def test_what_reads_back_otherwise_gets_no_name(archive: Archive, tier: str) -> 
 
 
 def test_the_newest_of_all_tiers_is_chosen(archive: Archive) -> None:
-    """On HDFS where both have it; what is lost there is taken from near-line; a damaged one is refused by its name."""
+    """On HDFS where both have it; what is lost there is taken from near-line; a damaged one is passed over."""
     first, second = (catalog_backup(archive.place("r1")).path for _ in range(2))
     assert chosen(archive.place())[0::2] == ("hdfs", max(first, second))
     archive.place().store.delete(max(first, second))
@@ -122,6 +122,12 @@ def test_the_newest_of_all_tiers_is_chosen(archive: Archive) -> None:
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(CatalogError, match="damaged"):
         prove(archive.place().store, min(first, second))
+    tier, _, path, damaged = chosen(archive.place(), min(first, second))
+    assert (tier, path, damaged) == (
+        "nearline",
+        min(first, second),
+        (f"{min(first, second)} on hdfs: the backup is damaged",),
+    )
 
 
 def test_a_lost_catalog_comes_back_by_one_command(archive: Archive) -> None:
@@ -161,3 +167,32 @@ def test_hdfs_is_lost_with_the_catalog(archive: Archive) -> None:
     path = chosen(archive.place())[2]
     with archive.place().nearline.open(path) as source:
         assert Dump(source).contents.tables["part"] == 2
+
+
+def test_a_damaged_backup_is_passed_over(archive: Archive) -> None:
+    """The newest is damaged on both tiers: the one before it is taken, the journal makes up for the rest, and it is told."""
+    first, second = sorted(catalog_backup(archive.place("r1")).path for _ in range(2))
+    for tier in ("hdfs", "nearline"):
+        (archive.folder / tier / second).write_bytes(b"PK")
+    before = archive.place().catalog.volumes(), [part for part, _ in archive.place().catalog.page_of_copies("hdfs")]
+    archive.place().catalog.close()
+    for file in archive.folder.glob("catalog.db*"):
+        file.unlink()
+    said = archive.sdfo("catalog", "restore")
+    found = json.loads(said.stdout)
+    assert (said.returncode, found["backup"], len(found["damaged"])) == (1, first, 2), said.stderr
+    after = archive.place().catalog.volumes(), [part for part, _ in archive.place().catalog.page_of_copies("hdfs")]
+    assert after == before
+    for tier in ("hdfs", "nearline"):
+        (archive.folder / tier / first).write_bytes(b"PK")
+    said = archive.sdfo("catalog", "restore", "--replace")
+    assert json.loads(said.stdout)["what"] == "no backup of the catalog is whole"
+
+
+def test_the_newest_is_kept_when_the_clock_was_set_back(archive: Archive) -> None:
+    """Others have later names: the one just made is the only one that was proven today."""
+    store = archive.place().store
+    for day in range(1, 9):
+        store.put(f"state/catalog/2999010{day}T000000.000000-0000000000000000.zip", b"")
+    made = catalog_backup(archive.place("r1", catalog={"url": "sqlite:///catalog.db", "backups_kept": 2})).path
+    assert store.has(made)

@@ -106,6 +106,7 @@ def test_a_line_that_closes_meanwhile_keeps_what_is_aside(ripe: Archive, line: s
     end_grace(ripe)
     found = freed(ripe, "e2", **flags)
     assert (found.removed, found.grace) == (0, 4)
+    assert found.kept[line] == 4
     assert files_of(aside(ripe)) == before
 
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pydicom
 import pytest
 
-from sdfo.catalog import Catalog, QuarantineNote, Query
+from sdfo.catalog import Catalog, QuarantineNote, Query, tables
 from sdfo.catalog.holds import HoldKind
 from sdfo.catalog.rebuild import rebuild
-from sdfo.nightly.expire import YOUNG
+from sdfo.nightly.catalog_backup import catalog_backup
+from sdfo.nightly.clock import Clock
+from sdfo.nightly.expire import YOUNG, expire
+from sdfo.nightly.reopening import reopen
 from sdfo.nightly.scrub import scrub
 from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.testing.exams import make_exam
-from sdfo.testing.expiring import age, all_may_go, end_grace, files_of, freed, moment, sql
+from sdfo.testing.expiring import FREE, age, all_may_go, end_grace, files_of, freed, moment, sql, studies
 from sdfo.tiers.aside import Aside
 
 
@@ -134,3 +140,56 @@ def test_what_takes_a_files_place_right_before_it_is_moved_is_put_back(
     assert (found.files, found.back) == (3, 1)
     assert first.is_symlink() if what == "link" else (first / "new").read_bytes() == b"new"
     assert (ripe.folder / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_a_backup_of_the_catalog_that_is_gone_is_none(ripe: Archive, cut: bool) -> None:
+    """Somebody removed it since, or the disk did."""
+    made = catalog_backup(ripe.place("c1"))
+    assert expire(ripe.place("e0", **FREE), dry_run=True).files == 4
+    path = ripe.folder / "hdfs" / made.path
+    if cut:
+        path.write_bytes(path.read_bytes()[:-1])
+    else:
+        path.unlink()
+    assert freed(ripe).alone == {"catalog backed up tonight": 4}
+
+
+def test_a_catalog_put_back_by_its_database_opens_nothing(ripe: Archive) -> None:
+    """By a dump of its own, behind our back: a hold that was placed since is not in it. A person opens the gate again."""
+    day = "json_set(value, '$.wall', value ->> '$.wall' - 86400, '$.since_boot', value ->> '$.since_boot' - 86400)"
+    shutil.copy(ripe.folder / "catalog.db", ripe.folder / "dump")
+    with closing(sqlite3.connect(ripe.folder / "dump")) as conn:
+        conn.execute(f"UPDATE gate SET value = {day} WHERE name = 'clock'")
+        conn.commit()
+    expire(ripe.place("e0", **FREE), dry_run=True)
+    catalog = ripe.place().catalog
+    catalog.hold(HoldKind.STUDY, studies(ripe), "court", "ann")
+    catalog.close()
+    for path in ripe.folder.glob("catalog.db*"):
+        path.unlink()
+    shutil.move(ripe.folder / "dump", ripe.folder / "catalog.db")
+    assert ripe.place().catalog.holds() == []
+    assert [freed(ripe, run).alone for run in ("e1", "e2")] == [{"clock to be believed": 4}] * 2
+    reopen(ripe.place(), Clock())
+    assert freed(ripe, "e3").files == 4
+
+
+def test_a_dry_run_leaves_nothing_but_what_the_clock_said(ripe: Archive) -> None:
+    """No row of the catalog and no file anywhere is other than before, down to times and inodes."""
+    rows, tree = _rows(ripe), _tree(ripe)
+    expire(ripe.place("e1", **FREE), dry_run=True)
+    assert _tree(ripe) == tree
+    assert {name for name, found in _rows(ripe).items() if found != rows[name]} == {"gate"}
+
+
+def _rows(archive: Archive) -> dict[str, list[Any]]:
+    with archive.place().catalog.database.read() as conn:
+        return {table.name: list(conn.execute(table.select())) for table in tables.metadata.sorted_tables}
+
+
+def _tree(archive: Archive) -> dict[str, tuple[int, int, int]]:
+    """Files, but for the catalog's own and for the moment of the last run."""
+    found = [path for path in archive.folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    stats = {str(path): path.stat() for path in found if "catalog.db" not in path.name and path.name != "gate"}
+    return {path: (stat.st_ino, stat.st_size, stat.st_mtime_ns) for path, stat in stats.items()}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
-from sdfo.catalog import Query
+from sdfo.catalog import Availability, Query
 from sdfo.client import Archive as Client
 from sdfo.errors import WrongStore
 from sdfo.nightly.gc import gc
@@ -81,11 +82,11 @@ def test_all_that_is_lost_is_found_by_listing(archive: Archive) -> None:
     (archive.folder / "nearline" / second).unlink()
     for tier in ("hdfs", "nearline"):
         (archive.folder / tier / third).unlink()
-    shutil.rmtree(archive.san)
+    archive.san.rename(archive.folder / "san-elsewhere")
     archive.san.mkdir()
-    _, said = archive.command(
-        "restore", "--lost", "--dry-run"
-    )  # whether the SAN has what the catalog says is not tried
+    shutil.copy(archive.folder / "san-elsewhere" / ".sdfo-san", archive.san)
+    code, said = archive.command("restore", "--lost", "--dry-run")
+    assert code == 1
     assert "would be restored" in said
     code, said = archive.command("restore", "--lost", "--run", "x", SDFO__HDFS__MAX_RECORD_MIB="1")
     assert code == 1, said
@@ -144,3 +145,16 @@ def test_an_exam_lost_on_both_tiers_comes_back_from_the_san(backed: Archive) -> 
     shutil.rmtree(backed.san)
     backed.san.mkdir()
     assert restore(backed.place("y"), study).lost == 2
+
+
+def test_an_exam_lost_on_both_tiers_is_told(backed: Archive) -> None:
+    """Each copy; what its files on the SAN still serve stays online, though they make another part than they did."""
+    path = next(iter(backed.parts()))
+    study = Path(path).name.split("-")[0]
+    (folder,) = {location.folder for location in backed.place().catalog.locate(study)}
+    next(backed.san.joinpath(os.fsdecode(folder)).iterdir()).unlink()
+    for tier in ("hdfs", "nearline"):
+        (backed.folder / tier / path).unlink()
+    assert restore(backed.place("x"), study).lost == 2
+    (row,) = backed.place().catalog.find(Query(study=study))
+    assert row.availability is Availability.ONLINE

@@ -10,17 +10,22 @@ from typing import Any
 import pytest
 
 from sdfo.catalog import QuarantineNote
+from sdfo.catalog.freeing import SHUT
 from sdfo.catalog.holds import HoldKind
 from sdfo.catalog.rebuild import rebuild
 from sdfo.client import Archive as Client
+from sdfo.errors import WrongStore
 from sdfo.model import Form, Tier
+from sdfo.nightly import scrub as scrub_step
+from sdfo.nightly.asking import Asked, Asking
 from sdfo.nightly.elsewhere import Elsewhere
 from sdfo.nightly.expire import ExpireReport
 from sdfo.nightly.restore import restore
 from sdfo.nightly.retire import retire
 from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.testing.dying import killed_at
-from sdfo.testing.expiring import age, all_may_go, files_of, freed, moment, sql, studies
+from sdfo.testing.expiring import SPOILT, age, all_may_go, files_of, freed, moment, sql, studies
+from sdfo.tiers.nearline import ID_FILE
 
 
 @pytest.fixture(scope="module")
@@ -133,12 +138,81 @@ def test_a_hold_keeps_copies_everywhere(old: Archive) -> None:
     assert len(list(old.place().store.list("expired"))) == 1
 
 
+def _nearest_not_read(archive: Archive) -> None:
+    sql(archive, "UPDATE copy SET verified_at = :at WHERE tier = 'nearline'", at=moment(101))
+
+
+def _shut(archive: Archive) -> None:
+    archive.place().catalog.mark_gate(SHUT, {"holds": []})
+
+
+FALSE = {line: spoil for line, (spoil, flags) in SPOILT.items() if not flags} | {
+    "nearest copy re-read lately": _nearest_not_read,
+    "open since the last rebuild": _shut,
+}
+"""What makes one line false for parts on HDFS too. That a part is published is so; what it holds is read by no line."""
+ALONE = [line for line in FALSE if line not in ("part published", "unchanged since archived")]
+
+
+@pytest.mark.parametrize(
+    "line", [line if line == "no hold" else pytest.param(line, marks=pytest.mark.long) for line in ALONE]
+)
+def test_with_one_line_false_nothing_goes_from_hdfs(old: Archive, line: str) -> None:
+    """Each in turn, the others true: first no part is moved; then what lies in its days of grace is not removed."""
+    shutil.copytree(old.folder, old.folder.parent / "again", symlinks=True)
+    FALSE[line](old)
+    assert retired(old, dry_run=True).alone == retired(old).alone == {line: 2}
+    assert len(old.parts()) == 2
+    again = Archive(old.folder.parent / "again")
+    assert retired(again).files == 2
+    end_grace(again)
+    FALSE[line](again)
+    found = retired(again, run="x2")
+    assert (found.removed, found.grace, found.kept) == (0, 2, {line: 2})
+
+
+def test_nothing_is_moved_on_another_store(old: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy of near-line with another id is mounted in its place once all was looked at: its files stay where they lie."""
+    real, near, away = Asking.looked, old.folder / "nearline", old.folder / "away"
+
+    def swapping(self: Asking, asked: Asked, changed: str | None = None) -> Asked:
+        found = real(self, asked, changed)
+        if not away.exists():
+            near.rename(away)
+            shutil.copytree(away, near)
+            (near / ID_FILE).write_text("another")
+        return found
+
+    monkeypatch.setattr(Asking, "looked", swapping)
+    before = files_of(near)
+    with pytest.raises(WrongStore):
+        retired(old, Tier.NEARLINE)
+    assert files_of(near) == before
+
+
 def test_what_is_set_aside_in_its_folder_keeps_a_part(old: Archive) -> None:
     """A file that cannot be read shows no study, and a part no folder."""
     catalog = old.place().catalog
     for folder in catalog.folders().values():
         catalog.open_quarantine("r2", QuarantineNote("unreadable", b"y"), study=None, folder_id=folder.id)
     assert retired(old).alone == {"nothing set aside": 2}
+
+
+def test_a_scrub_beside_it_brings_no_copy_back(old: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was read before it went, and one that was missed since: both stay retired, and nothing is made again."""
+    real, found = scrub_step.fault, list[ExpireReport]()
+
+    def beside(*words: Any) -> str | None:
+        fault = real(*words)
+        if not found:
+            found.append(retired(old))
+        return fault
+
+    monkeypatch.setattr(scrub_step, "fault", beside)
+    assert scrub_step.scrub(old.place("s1")).damaged == 0
+    assert found[0].files == 2
+    assert [copy.state for _, copy in old.place().catalog.page_of_copies("hdfs")] == ["retired"] * 2
+    assert old.parts() == {}
 
 
 @pytest.mark.parametrize("point", ["retire.renamed", "retire.committed"])

@@ -15,11 +15,11 @@ from sqlalchemy import delete, update
 from sdfo.catalog import Query, RecallRow, tables
 from sdfo.catalog.catalog import Catalog
 from sdfo.client import Archive as Client
-from sdfo.errors import Full, OnTape
+from sdfo.errors import Full, OnTape, WrongStore
 from sdfo.model import Tier
 from sdfo.nightly import sealing
 from sdfo.nightly.gc import gc
-from sdfo.nightly.recall import recall
+from sdfo.nightly.recall import recall, wait
 from sdfo.nightly.receiving import attend
 from sdfo.nightly.restore import restore
 from sdfo.stores import Sink, Store
@@ -75,6 +75,12 @@ def study(archive: Archive) -> str:
 
 def study_on(archive: Archive, name: str) -> str:
     return archive.place().catalog.on_volume(name)[0][0].study
+
+
+def lose_all_but_tape(archive: Archive) -> None:
+    shutil.rmtree(archive.folder / "hdfs/exams")
+    for exam in archive.san.glob("exam*"):
+        shutil.rmtree(exam)
 
 
 def receipt(archive: Archive, **fields: object) -> Path:
@@ -290,9 +296,7 @@ def test_a_manifest_that_is_damaged_does_not_condemn_its_volume(taped: Archive) 
     told = json.loads(kept.read_text())
     told["files"][0]["offset"] += 512
     kept.write_text(json.dumps(told))
-    shutil.rmtree(taped.folder / "hdfs/exams")
-    for exam in taped.san.glob("exam*"):
-        shutil.rmtree(exam)
+    lose_all_but_tape(taped)
     arrived(taped)
     assert attend(taped.place()).done == 1
     client = Client(taped.settings())
@@ -391,3 +395,38 @@ def test_gc_leaves_a_run_alone_whatever_its_name(offered: Archive) -> None:
         True,
         False,
     ]
+
+
+def test_volumes_that_could_go_never_keep_a_new_one_out(offered: Archive) -> None:
+    """Below `tape.clear_at`, and too full for one more all the same."""
+    receipt(offered)
+    offered.stage("t2")
+    fill(offered.san, range(5, 6), 256)
+    offered.night("r2")
+    used = sum(stat.size for stat in offered.place().tape.list())
+    narrow = {"root": "tape", "capacity_gib": (used + offered.place().catalog.queue("tape").bytes) / 2**30}
+    done = offered.stage("t3", tape=narrow)
+    assert (done.volumes, done.stopped) == (1, "")
+    assert not list((area(offered) / "retired").glob("*.tar"))
+
+
+def test_waiting_for_a_library_that_never_answers_ends(taped: Archive, tmp_path: Path) -> None:
+    """After `limits.receipt_age_hours`, with the recall's id at the beginning and at the end, and 75."""
+    uid = study(taped)
+    lose_all_but_tape(taped)
+    with taped.toml.open("a") as toml:
+        toml.write("[limits]\nreceipt_age_hours = 0.0003\n")
+    said = taped.sdfo("get", uid, "--to", str(tmp_path / "out"), "--wait")
+    assert said.returncode == 75, said.stderr
+    assert said.stderr.count("recall 1: 1 volume asked for") == 2
+    assert len(list((area(taped) / "request").glob("*.json"))) == 1
+
+
+def test_a_staging_area_that_goes_away_ends_the_waiting(taped: Archive) -> None:
+    """It is not taken for one in which nothing arrives."""
+    place = taped.place()
+    row = recall(place, study(taped))
+    area(taped).rename(taped.folder / "unmounted")
+    area(taped).mkdir()
+    with pytest.raises(WrongStore):
+        wait(place, row.id, most=5)

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from sdfo.catalog import tables
+from sdfo.catalog.freeing import CLOCK
 from sdfo.catalog.types import Moment
 from sdfo.errors import UsageError
 from sdfo.nightly.clock import OURS, doubt
@@ -48,9 +49,11 @@ def _url(archive: Archive) -> str:
 
 
 def test_every_moment_goes_back(archive: Archive) -> None:
-    """Those of every table by the same span, and no other value; none becomes known that was not."""
-    before = _moments(archive)
+    """Those of every table by the same span, both clocks of the gate's mark too, and none becomes known that was not."""
+    before, clock = _moments(archive), archive.place().catalog.gate_marks()[CLOCK][1]
     changed = later(_url(archive), SPAN)
+    shifted = {name: clock[name] - SPAN.total_seconds() for name in ("wall", "since_boot")}
+    assert archive.place().catalog.gate_marks()[CLOCK][1] == clock | shifted
     wanted = {name: [None if at is None else at - SPAN for at in rows] for name, rows in before.items()}
     assert _moments(archive) == wanted
     assert changed == sum(at is not None for rows in before.values() for at in rows) > 10

@@ -119,10 +119,13 @@ def mark(conn: Connection, part_id: int, tier: str, state: str, now: datetime, w
     """Keep a copy's new state; `verified` keeps the time too. `NotFound` if the part has no copy there.
 
     A copy on near-line or tape that is damaged, for the reason `why`, is to be made again: the part waits for it from now on.
+    One that is retired stays so: who tells how it is has read it before it went, or has missed it since.
     """
-    values: dict[str, Any] = {"state": state} | ({"verified_at": now} if state == "verified" else {})
     this = (_COPY.part_id == part_id, _COPY.tier == tier)
     before = conn.execute(select(_COPY.state).where(*this)).scalar()
+    if before == "retired" and state in ("verified", "damaged"):
+        state = before
+    values: dict[str, Any] = {"state": state} | ({"verified_at": now} if state == "verified" else {})
     if conn.execute(update(tables.copy).where(*this).values(values)).rowcount == 0:
         raise NotFound(f"this part has no copy on {tier}", found=part_id)
     part = conn.execute(select(tables.part).where(_PART.id == part_id)).one()

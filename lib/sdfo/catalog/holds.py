@@ -2,7 +2,8 @@
 
 A hold names exams by their UIDs, or a patient, and then covers what that patient has and will have. An exam that it covered
 stays covered when its patient's id is corrected: it gets a row of its own in the hold. Its number is given once
-and is the same after a rebuild. Of two lines of the journal with one number the earlier died with its transaction.
+and is the same after a rebuild. Where the journal has two lines with one number, the earlier died with its transaction, or the database
+was put back to a day before it: nobody knows which, and both hold.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, update
 
 from sdfo.catalog import tables
 from sdfo.catalog.attributes import folded
@@ -70,12 +71,14 @@ def place(
 
 
 def keep(conn: Connection, line: Line) -> None:
-    """The hold of a line, in the place of one with the same number."""
-    conn.execute(delete(tables.hold).where(_HOLD.id == line["id"]))
+    """The hold of a line. What another line has put under the same number stays beside it."""
     same = {name: line[name] for name in ("id", "kind", "reason", "who")} | {"since": moment(line["at"])}
+    same |= {"released": None, "released_by": ""}
     rows = [same | {"subject": subject, "key": _keyed(line["kind"], subject)} for subject in line["subjects"]]
     for piece in batched(rows):
-        conn.execute(insert(tables.hold), piece)
+        statement = upsert(conn, tables.hold)
+        values = {name: statement.excluded[name] for name in (*same, "key") if name != "id"}
+        conn.execute(statement.on_conflict_do_update(index_elements=["id", "subject"], set_=values), piece)
 
 
 def release(conn: Connection, number: int, who: str, now: datetime) -> Line | None:

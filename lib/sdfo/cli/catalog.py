@@ -45,23 +45,24 @@ def restore(
         bool, typer.Option("--replace", help="Empty the catalog first; else one that holds anything is refused.")
     ] = False,
 ) -> Answer:
-    """Bring a lost catalog back from its last backup and the state journal since.
+    """Bring a lost catalog back from its last backup that is whole and the state journal since.
 
-    Exit 1 if a part published since is missing or cannot be read: the report names it.
+    Exit 1 if a backup that was to be taken is damaged, or a part published since is missing or cannot be read: the report names it.
     """
     from sdfo.catalog.dump import Dump
     from sdfo.catalog.restoring import restore as bring_back
-    from sdfo.nightly.catalog_backup import chosen, prove
+    from sdfo.nightly.catalog_backup import chosen
 
     place = given(ctx).place("catalog-restore")
-    tier, store, name = chosen(place, path)
-    prove(store, name)
+    tier, store, name, damaged = chosen(place, path)
     with store.open(name) as source:
         done = bring_back(place.catalog, Dump(source), place.store, replace=replace)
-    text = [f"{done.backup} on {tier}, of {done.at}: {done.rows} rows; {done.lines} lines of the journal since"]
+    text = [f"passed over: {each}" for each in damaged]
+    text += [f"{done.backup} on {tier}, of {done.at}: {done.rows} rows; {done.lines} lines of the journal since"]
     text += [f"missing: {each}" for each in done.missing] + [f"refused: {each}" for each in done.refused]
     text.append("next: sdfo catalog compare, then sdfo scan --run ID: it lists the SAN, which no file tells of")
-    return Answer({"tier": tier} | _fields(done), text, 1 if done.missing or done.refused else 0)
+    bad = damaged or done.missing or done.refused
+    return Answer({"tier": tier, "damaged": damaged} | _fields(done), text, 1 if bad else 0)
 
 
 def compare(

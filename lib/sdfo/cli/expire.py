@@ -69,6 +69,7 @@ def _text(found: ExpireReport) -> list[Any]:
     if found.stopped:
         lines = [(name, count, found.alone.get(name, 0)) for name, count in found.stopped.items()]
         text += [Table(("line of the gate", "stops", "alone"), lines, frozenset({"stops", "alone"})), ""]
+    text += [f"{files} kept though their days of grace are over: {line}" for line, files in found.kept.items()]
     text += [f"{figures.many(files, 'file')} failed: {why}" for why, files in found.failed.items()]
     what = figures.many(found.files, "file" if found.tier == "san" else "part")
     would = "would go from" if found.dry_run else "went from"

@@ -1,10 +1,14 @@
-"""`get` of what is on tape: it is recalled before anything is written, and waited for if that is wished."""
+"""`get` of what is on tape: it is recalled before anything is written, and waited for if that is wished.
+
+No longer than `limits.receipt_age_hours`: by then `status` tells a person of it, and the recall goes on without whoever waited.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from sdfo.cli.progress import showing
+from sdfo.cli.show import note
 from sdfo.cli.tape import told
 from sdfo.errors import NotFound, Postponed
 
@@ -38,8 +42,10 @@ def _fetch(place: Place, uid: str, volumes: list[str], wait: bool) -> None:
 
     row = ask(place, uid, volumes)
     if wait and row.state not in (DONE, FAILED):
+        note(f"it is on tape; {told(row)}")  # whoever is interrupted knows which
+        most = place.settings.limits.receipt_age_hours * 3600
         with showing(f"recall {row.id}") as progress:
-            row = waited(place, row.id, progress)
+            row = waited(place, row.id, progress, most=most)
     if row.state == FAILED:
         raise NotFound(told(row), next_command="sdfo recalls, and ask whoever keeps the tapes")
     if row.state != DONE:

@@ -24,17 +24,30 @@ CATALOG_BACKUP, DRILL = "catalog-backup", "drill"
 def tonight(place: Place, clock: Clock) -> Night:
     """What is the same for all exams of a run."""
     until = clock.now() + APART
-    backup, drill = place.catalog.last_step(CATALOG_BACKUP, "done", until), place.catalog.last_ended(DRILL, until)
+    drill = place.catalog.last_ended(DRILL, until)
     shut = place.catalog.gate_marks().get(SHUT)
     return Night(
         now=clock.now(),
-        catalog_backup=None if backup is None else backup[1].ended,
+        catalog_backup=_backed_up(place, until),
         drill=None if drill is None else drill.ended,
         drill_green=drill is not None and drill.state == "done" and drill.report.get("green") is True,
         replication=_replication(place.store),
         clock=doubt(place, clock),
         shut=None if shut is None else shut[0],
     )
+
+
+def _backed_up(place: Place, until: datetime) -> datetime | None:
+    """When the catalog was backed up last; None where that backup does not lie on HDFS any more, whole by its length."""
+    found = place.catalog.last_step(CATALOG_BACKUP, "done", until)
+    if found is None:
+        return None
+    path, size = (found[1].report.get(name) for name in ("path", "bytes"))
+    try:
+        whole = path is None or place.store.stat(path).size == size
+    except Missing:
+        whole = False
+    return found[1].ended if whole else None
 
 
 def _replication(store: Store) -> str | None:

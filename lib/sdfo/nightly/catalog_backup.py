@@ -75,7 +75,7 @@ def catalog_backup(place: Place) -> CatalogBackupReport:
             mine.check()
             _named(near, attempt, path, made.sha256)
         stores = [place.store] + ([near] if near is not None else [])
-        removed = sum(_thinned(store, place.settings.catalog.backups_kept) for store in stores)
+        removed = sum(_thinned(store, place.settings.catalog.backups_kept, path) for store in stores)
         mine.report = CatalogBackupReport(path, made.sha256, made.size, made.rows, near is not None, removed)
     place.catalog.release(mine.lease)
     report: CatalogBackupReport = mine.report
@@ -87,15 +87,28 @@ def backups(store: Store) -> list[str]:
     return [stat.path for stat in store.list(FOLDER) if _NAME.fullmatch(stat.path)]
 
 
-def chosen(place: Place, path: str | None = None) -> tuple[Tier, Store, str]:
-    """The backup at `path`, or the newest that any tier has; of two equal ones, that on HDFS. `NotFound` if there is none."""
+def chosen(place: Place, path: str | None = None) -> tuple[Tier, Store, str, tuple[str, ...]]:
+    """The backup at `path`, or the newest, that is whole on any tier; of two equal ones, that on HDFS. Last: what was passed
+    over because it is not.
+
+    `NotFound` if there is none, `CatalogError` if none is whole. The journal since makes up for a backup that is older.
+    """
     found = [
         (each, tier, store) for tier, store in _stores(place) for each in backups(store) if path is None or each == path
     ]
     if not found:
         raise NotFound("no tier has this backup of the catalog", found=path, next_command="sdfo catalog rebuild")
-    path, tier, store = max(found, key=lambda each: (each[0], each[1] is Tier.HDFS))
-    return tier, store, path
+    damaged = list[str]()
+    for name, tier, store in sorted(found, key=lambda each: (each[0], each[1] is Tier.HDFS), reverse=True):
+        try:
+            prove(store, name)
+        except (CatalogError, StoreError) as error:
+            damaged.append(f"{name} on {tier}: {error.what}")
+        else:
+            return tier, store, name, tuple(damaged)
+    raise CatalogError(
+        "no backup of the catalog is whole", found="; ".join(damaged), next_command="sdfo catalog rebuild"
+    )
 
 
 def prove(store: Store, path: str) -> None:
@@ -157,8 +170,9 @@ def _digest(store: Store, path: str) -> str:
     return digest.hexdigest()
 
 
-def _thinned(store: Store, keep: int) -> int:
-    old = backups(store)[:-keep]
+def _thinned(store: Store, keep: int, made: str) -> int:
+    """Never the one just made, which was proven: after a clock was set back it is not the newest by its name."""
+    old = [path for path in backups(store)[:-keep] if path != made]
     for path in old:
         with suppress(Missing):
             store.delete(path)

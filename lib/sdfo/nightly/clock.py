@@ -2,7 +2,8 @@
 
 Since the last run the clock of the day must have gone as far as the one that nobody can set (CLOCK_BOOTTIME, clock_gettime(2)).
 After a reboot it only must not have gone back, nor three days ahead without any run. The catalog's server and the stores have
-clocks of their own, which must agree. What does not agree stays so until the clock is right again, or a person says that it is.
+clocks of their own, which must agree. And the catalog must be the one of the last run, which left its moment on HDFS too: one
+that its own database's tools put back to an earlier day has lost holds since. What does not agree stays so until the clock is right again, or a person says that it is.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from sdfo.catalog.freeing import APART, CLOCK
-from sdfo.errors import StoreError
+from sdfo.errors import Exists, Missing, StoreError
 from sdfo.nightly.place import Place
 
 UNWATCHED = timedelta(days=3)
 """Without a run, over a reboot: a weekend."""
+LAST_RUN = "state/gate"
+"""Where the moment of the last run lies beside the catalog, in seconds."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -69,7 +72,7 @@ def doubt(place: Place, clock: Clock) -> str | None:
     if last is None:
         why = why or "there is no earlier run to compare the clock with"
     else:
-        why = why or stepped(Tick(**last[1]), this)
+        why = why or stepped(Tick(**last[1]), this) or _put_back(place, Tick(**last[1]))
     if last is None or why is None:
         believe(place, clock)
     return why
@@ -89,6 +92,17 @@ def stepped(last: Tick, this: Tick) -> str | None:
 def believe(place: Place, clock: Clock) -> None:
     told: dict[str, Any] = asdict(clock.tick())
     place.catalog.mark_gate(CLOCK, told)
+    with suppress(Exists):  # another run's, of this very moment
+        place.store.replace(LAST_RUN, repr(told["wall"]).encode())
+
+
+def _put_back(place: Place, last: Tick) -> str | None:
+    try:
+        seen = float(place.store.read_all(LAST_RUN))
+    except Missing:
+        return None
+    older = timedelta(seconds=seen - last.wall) > APART
+    return "the catalog is older than the last run: it was put back to an earlier day" if older else None
 
 
 def _hours(span: timedelta) -> str:

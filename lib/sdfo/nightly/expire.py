@@ -49,7 +49,7 @@ class Gone:
 class ExpireReport:
     """`files` and `bytes` went, or would. `stopped`: files by the lines that stop them, `alone`: of these the ones that one line
     stops alone. `back`: moved and put back, for they had changed. `removed`: for good, once their grace was over; `grace`: files
-    that lie in theirs. `failed`: by reason. `left`: files of exam folders that this run did not come to.
+    that lie in theirs, `kept`: of these the ones whose grace is over, by the lines that keep them. `failed`: by reason. `left`: files of exam folders that this run did not come to.
     """
 
     tier: str
@@ -64,6 +64,7 @@ class ExpireReport:
     removed_bytes: int = 0
     grace: int = 0
     grace_bytes: int = 0
+    kept: dict[str, int] = field(default_factory=dict)
     failed: dict[str, int] = field(default_factory=dict)
     left: int = 0
     exams: tuple[Gone, ...] = ()
@@ -98,6 +99,7 @@ class _Expire:
     def __init__(self, place: Place, aside: Aside, night: Night, progress: Progress, mine: Turn | None) -> None:
         self.place, self.aside, self.night, self.progress, self.mine = place, aside, night, progress, mine
         self.stopped, self.alone, self.failed = Counter[str](), Counter[str](), Counter[str]()
+        self.kept = Counter[str]()
         self.gone: dict[tuple[str, int], list[int]] = defaultdict(list)
         self.freed: list[Freed] = []
         self.emptied: list[bytes] = []
@@ -219,7 +221,7 @@ class _Expire:
     def _after(self, folder: OldFolder) -> None:
         """The folder's files lie aside: make that durable, take away what is empty, and now and then tell the catalog."""
         self.aside.sync()
-        if self.aside.empty(folder.path):
+        if self.aside.empty(folder.path, [freed.name for freed in self.freed if freed.folder == folder.path]):
             self.emptied.append(folder.path)
         crashpoints.passing("expire.emptied")
         self.folders += 1
@@ -253,7 +255,7 @@ class _Expire:
             except SanError as error:
                 self.failed[error.what] += 1
                 continue
-            emptied = [freed.folder] if self.aside.empty(freed.folder) else []
+            emptied = [freed.folder] if self.aside.empty(freed.folder, [freed.name]) else []
             if self.mine is not None:
                 self.place.catalog.free(self.mine.lease, taken.run, [freed], emptied, self.night.now)
 
@@ -289,6 +291,7 @@ class _Expire:
         asking = self._asking(each.file.study, each.folder_id)
         asked = asking.closed(Candidate(Tier.SAN, each.file.first_seen, each.file.sha256))
         asked = asked if asked.lines else asking.looked(asked)
+        self.kept.update(asked.lines.keys())
         if asked.lines:
             return False
         look = self.aside.look_aside(taken)
@@ -331,6 +334,7 @@ class _Expire:
             removed_bytes=sum(self.removed),
             grace=len(grace),
             grace_bytes=sum(each.file.size for each in grace),
+            kept={name: self.kept[name] for name in _names(self.kept)},
             failed=dict(self.failed.most_common()),
             left=self.left,
             exams=tuple(Gone(*whose, len(sizes), sum(sizes)) for whose, sizes in self.gone.items()),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from math import inf
 
 from sdfo.catalog import RecallRow
 from sdfo.catalog.recalls import WAITING
@@ -59,13 +60,17 @@ def away(place: Place, volumes: Iterable[str]) -> list[str]:
     return [volume for volume in volumes if whereabouts(place.tape, volume) is None]
 
 
-def wait(place: Place, number: int, progress: Progress = silent, every: float = EVERY_SECONDS) -> RecallRow:
-    """Until a recall has ended, one way or the other."""
+def wait(
+    place: Place, number: int, progress: Progress = silent, every: float = EVERY_SECONDS, most: float = inf
+) -> RecallRow:
+    """Until a recall has ended, one way or the other, or `most` seconds long. `WrongStore` if the staging area goes away."""
+    end = time.monotonic() + most
     while True:
+        place.mounted_tape()
         attend(place)
         row = place.catalog.recall(number)
         here = len(row.volumes) - len(away(place, row.volumes))
         progress(here, len(row.volumes), "volumes came back")
-        if row.state != WAITING:
+        if row.state != WAITING or time.monotonic() >= end:
             return row
         time.sleep(every)

@@ -59,6 +59,7 @@ class _Retire:
         self.place, self.tier, self.night, self.progress, self.mine = place, tier, night, progress, mine
         self.store: Store = place.store if tier is Tier.HDFS else place.nearline
         self.stopped, self.alone, self.failed = Counter[str](), Counter[str](), Counter[str]()
+        self.kept = Counter[str]()
         self.gone: list[Gone] = []
         self.size = self.removed = self.removed_bytes = self.left = 0
 
@@ -96,7 +97,7 @@ class _Retire:
         if self.place.catalog.aparts(part.id):
             self.stopped[BESIDE] += 1
             self.alone[BESIDE] += 1
-        elif self.mine is None or self._moved(self.mine, part, copy):
+        elif self.mine is None or (self._may_go(part.study) and self._moved(self.mine, part, copy)):
             self.gone.append(Gone(part.study, 0, 1, copy.size))
             self.size += copy.size
 
@@ -107,9 +108,6 @@ class _Retire:
         return asked if asked.lines else asking.looked(asked)
 
     def _moved(self, mine: Turn, part: PartRow, copy: CopyRow) -> bool:
-        if not self.place.catalog.may_go(mine.lease, part.study):
-            self.stopped[MEANWHILE] += 1
-            return False
         try:
             self.store.rename(copy.path, f"{FOLDER}/{self.place.run}/{copy.path}")
         except Missing:
@@ -156,7 +154,9 @@ class _Retire:
             known = self.place.catalog.copy_at(self.tier, path)
             if row is None or known is None or known[1].state != "retired" or (row.ended or row.started) > due:
                 continue
-            if self._asked(known[0]).lines or not self._may_go(known[0].study):
+            lines = self._asked(known[0]).lines
+            self.kept.update(lines.keys())
+            if lines or not self._may_go(known[0].study):
                 continue
             with suppress(Missing):  # a restore put it back meanwhile
                 self.store.delete(there)
@@ -164,7 +164,14 @@ class _Retire:
             self.removed, self.removed_bytes = self.removed + 1, self.removed_bytes + size
 
     def _may_go(self, study: str) -> bool:
-        return self.mine is not None and self.place.catalog.may_go(self.mine.lease, study)
+        """Asked last: that the store is this archive's still, the token, and whether anybody holds the exam meanwhile."""
+        if self.mine is None:
+            return False
+        still_there(self.place, self.tier)
+        if self.place.catalog.may_go(self.mine.lease, study):
+            return True
+        self.stopped[MEANWHILE] += 1
+        return False
 
     def _report(self) -> ExpireReport:
         grace = [size for _, _, _, size in self._in_grace()]
@@ -180,6 +187,7 @@ class _Retire:
             removed_bytes=self.removed_bytes,
             grace=len(grace),
             grace_bytes=sum(grace),
+            kept={name: self.kept[name] for name in order if self.kept[name]},
             failed=dict(self.failed.most_common()),
             left=self.left,
             exams=tuple(self.gone),

@@ -98,7 +98,7 @@ class _Scrub:
         share = total * days / self.place.settings.expire.scrub_days
         while batch := self._next(share):
             found = [(part, copy, self._fault(copy)) for part, copy in batch]
-            bad = [(part, copy, why) for part, copy, why in found if why is not None]
+            bad = [(part, copy, why) for part, copy, why in found if why is not None and not self._went(copy)]
             self.read += len(batch)
             self.size += sum(copy.size for _, copy in batch)
             self.bad += bad
@@ -120,6 +120,11 @@ class _Scrub:
 
     def _fault(self, copy: CopyRow) -> str | None:
         return fault(self.stores[copy.tier], copy, partial(still_there, self.place, copy.tier), THREADS)
+
+    def _went(self, copy: CopyRow) -> bool:
+        """Whether it was freed while it was read: it is not lost."""
+        now = self.place.catalog.copy_at(copy.tier, copy.path)
+        return now is not None and now[1].state == "retired"
 
     def _is_due(self, copy: CopyRow, ahead: timedelta = _DAY) -> bool:
         most = timedelta(days=self.place.settings.expire.scrub_days)

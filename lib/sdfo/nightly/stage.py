@@ -157,11 +157,13 @@ class _Stage:
             with suppress(Missing):
                 store.delete(path)
 
-    def _clear(self) -> None:
-        """Above `tape.clear_at` the oldest volumes go that are on tape, and that nobody waits for or was promised."""
-        now = room(self.place.tape, self.settings)
+    def _clear(self, size: int = 0) -> None:
+        """Above `tape.clear_at` the oldest volumes go that are on tape, and that nobody waits for or was promised; below it
+        as many as one of `size` needs."""
+        now, before = room(self.place.tape, self.settings), self.removed
         for stat in self._eligible():
-            if now.plus(-self.removed).share <= self.settings.clear_at:
+            left = now.plus(before - self.removed)
+            if left.share <= self.settings.clear_at and left.plus(size).share <= self.settings.close_at:
                 return
             self.mine.check()
             self._remove(stat)
@@ -248,7 +250,7 @@ class _Stage:
 
     def _is_full(self, size: int) -> bool:
         """Whether the next volume would pass `tape.close_at`, even when all was removed that could be."""
-        self._clear()
+        self._clear(size)
         now: Room = room(self.place.tape, self.settings)
         if now.plus(size).share > self.settings.close_at:
             self.stopped = (

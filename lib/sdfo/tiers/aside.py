@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat as modes
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -121,10 +121,11 @@ class Aside:
         """All of them, and nothing that is no regular file; ascending."""
         yield from (AsideFile(os.fsdecode(run), b"/".join(rest)) for run, *rest in self._walk((EXPIRED,)) if rest)
 
-    def empty(self, folder: bytes) -> bool:
-        """Remove an exam folder's emptied folders; whether it is gone itself."""
+    def empty(self, folder: bytes, names: Iterable[bytes]) -> bool:
+        """Remove an exam folder's folders that are empty now that these files are gone from them; whether it is gone itself.
+        An empty one that no file went from may be a scanner's, which is about to write there."""
         parts = parts_of(folder)
-        for below in sorted(self._folders(parts), key=len, reverse=True):
+        for below in {parts_of(folder + b"/" + name)[:-1] for name in names}:
             self._prune(below, keep=len(parts) - 1)
         try:
             os.close(open_folder(os.dup(self._root), *parts))

@@ -26,7 +26,7 @@ from sdfo.testing.archive import new_archive
 from sdfo.testing.year import faults as broken
 from sdfo.testing.year.faults import Faults
 from sdfo.testing.year.plan import Plan
-from sdfo.testing.year.steps import Steps
+from sdfo.testing.year.steps import PAUSES, Steps
 from sdfo.testing.year.truth import DAY, HDFS, NEARLINE, TAPE, Image, Truth, Wrong, digest
 from sdfo.testing.year.world import START, World
 
@@ -82,7 +82,7 @@ class Simulation:
         self.faults = Faults(self.truth, self.lot)
         self.steps = Steps(self.archive, plan, self.lot, lambda: self.clock.shift(timedelta(minutes=10)))
         self.night = self.retired = 0
-        self._pid = os.getpid()
+        self._pid, self._until = os.getpid(), -1
 
     def run(self) -> Outcome:
         with time_machine.travel(START, tick=False) as self.clock, _lot_of_drills(random.Random(self.seed)):
@@ -124,6 +124,7 @@ class Simulation:
         self.faults.settle()
         if self._chance(self.plan.fault):
             self.faults.strike()
+        self._pause()
         self.clock.shift(timedelta(hours=2))
         with ExitStack() as stack:
             self._surroundings(stack)
@@ -132,6 +133,15 @@ class Simulation:
             self._care()
             self._free()
         self.steps.decide()
+
+    def _pause(self) -> None:
+        """Something is not done for longer than files stay on the SAN; once at a time."""
+        if self.night > self._until or self.quiet:
+            self.steps.paused = ""
+            if self._chance(self.plan.pause):
+                self.steps.paused = self.lot.choice(PAUSES)
+                self._until = self.night + int(self.plan.san_days) + 3
+                self.faults.count(f"{self.steps.paused}: not done for long")
 
     def _surroundings(self, stack: ExitStack) -> None:
         """Of this night: a store that is away or full, somebody who writes where files are freed."""
@@ -190,7 +200,7 @@ class Simulation:
         self._run("stage")
         self.steps.tapes()
         self._run("stage")
-        self.truth.learn()
+        self.truth.learn(self.steps.reads_back)
 
     def _care(self) -> None:
         self._run("catalog-backup")
@@ -210,7 +220,7 @@ class Simulation:
             self._run("retire")
             for part in before - self._on_hdfs():
                 self.retired += 1
-                self.truth.kept(part, {NEARLINE, TAPE}, self.faults.hidden())
+                self.truth.retired(part, self.now, self.plan.hdfs_days * DAY, self.faults.hidden())
 
     def _on_hdfs(self) -> set[str]:
         top = self.archive.folder / HDFS
@@ -259,6 +269,7 @@ class Simulation:
         return client
 
     def _recalled(self, location: Location) -> bool:
+        self.clock.shift(timedelta(minutes=1))  # the journal's files are named by the microsecond
         place = self.steps.place("client")
         ask(place, location.study, [(location.path or "").partition("/")[0]])
         self.steps.tapes()

@@ -63,6 +63,9 @@ def _backup(place: Place) -> object:
         return backup(place, engine)
 
 
+PAUSES = ("backup", "stage", "library", "receipts")
+"""What may not be done for long: two steps, the tape library, and its reading back what it wrote."""
+
 STEPS: dict[str, tuple[Step, tuple[str, ...]]] = {
     "night": (_night, ("scan", "convert", "verify", "publish", "report")),
     "backup": (_backup, ("backup", "put")),
@@ -85,6 +88,7 @@ class Steps:
     lot: random.Random
     settled: Callable[[], None]
     """Called between two steps: lets time pass."""
+    paused: str = ""
     said: Counter[str] = field(default_factory=Counter)
     died: Counter[str] = field(default_factory=Counter)
 
@@ -103,9 +107,17 @@ class Steps:
         return Place(self._settings, "all").catalog
 
     def library(self) -> Library:
-        return Library(self.place("library").tape, LocalStore(self.archive.folder / "library"))
+        return Library(
+            self.place("library").tape, LocalStore(self.archive.folder / "library"), reads_back=self.reads_back
+        )
+
+    @property
+    def reads_back(self) -> bool:
+        return self.paused != "receipts"
 
     def tapes(self) -> None:
+        if self.paused == "library":
+            return
         try:
             self.library().once()
         except SdfoError as error:
@@ -113,6 +125,8 @@ class Steps:
 
     def run(self, name: str, run: str, kill: bool = False) -> None:
         """Do a step, or die in it; one that died is mostly begun again, and else left to the next night."""
+        if name == self.paused:
+            return
         if kill and self._dies(name, run) and self.lot.random() < 0.3:
             return
         work, _ = STEPS[name]

@@ -28,7 +28,7 @@ def digest(data: bytes) -> str:
 
 @dataclass
 class Image:
-    """One version of one file, as it was received."""
+    """One version of one file, as it was received. `first`: when its name was first seen, by which ages count."""
 
     sop: str
     study: str
@@ -36,6 +36,7 @@ class Image:
     data: bytes
     sha256: str
     arrived: float
+    first: float
     acknowledged: float | None = None
     part: str | None = None
     corrected: bool = False
@@ -43,19 +44,19 @@ class Image:
 
 @dataclass
 class OnSan:
-    """A file on the SAN: what it holds now, since when its name is known. `aside`: since when it lies in its grace."""
+    """A file on the SAN: what it holds now. `aside`: since when it lies in its grace."""
 
     path: str
     image: Image
-    first: float
     aside: float | None = None
 
 
 @dataclass(frozen=True)
 class Volume:
-    """Digest, offset and size of each part on a volume, as it first lay in the library."""
+    """Digest, offset and size of each part on a volume, as it first lay in the library. `read_back`: its receipt says so."""
 
     members: dict[str, tuple[str, int, int]]
+    read_back: bool
 
 
 @dataclass
@@ -74,7 +75,7 @@ class Truth:
 
     # ---- what the archive has made
 
-    def learn(self) -> None:
+    def learn(self, read_back: bool = True) -> None:
         """Parts and volumes that are new: which images they hold."""
         homeless = [image for image in self.images.values() if image.part is None]
         for at in sorted((self.folder / HDFS / "exams").rglob("*.sdicom")):
@@ -86,7 +87,7 @@ class Truth:
                     if image.data in data:
                         image.part, self.studies[name] = name, image.study
         new = [at for at in (self.folder / "library").glob("*.tar") if at.stem not in self.volumes]
-        volumes = [(at.stem, _volume(at)) for at in new]
+        volumes = [(at.stem, _volume(at, read_back)) for at in new]
         self.volumes |= dict(sorted(volumes, key=lambda each: sorted(each[1].members)))  # their names are by lot
 
     def acknowledge(self, image: Image, now: float) -> None:
@@ -143,9 +144,9 @@ class Truth:
     ) -> None:
         if lying.get(file.path) != file.image.sha256:
             raise Wrong(f"{file.path} is neither on the SAN nor in its grace")
-        if now - file.first <= least:
+        if now - file.image.first <= least:
             self.early += 1
-            raise Wrong(f"{file.path} was freed {(now - file.first) / DAY:.2f} days after it was first seen")
+            raise Wrong(f"{file.path} was freed {(now - file.image.first) / DAY:.2f} days after it was first seen")
         self._safe(file, hidden)
         file.aside, self.freed = now, self.freed + 1
 
@@ -164,14 +165,31 @@ class Truth:
         image = file.image
         if image.acknowledged is None or image.part is None:
             raise Wrong(f"{file.path} went, and was never archived")
-        self.kept(image.part, set(TIERS), hidden)
+        self.kept(image.part, set(TIERS), {HDFS} if image.modality == "MR" else set(TIERS), hidden)
 
-    def kept(self, part: str, wanted: set[str], hidden: set[tuple[str, str]]) -> None:
-        """Whether the wanted copies of a part are whole, but for damage that nobody can know of; and two are, or one of three."""
-        whole = self.whole(part)
-        missing = {tier for tier in wanted - whole if (tier, part) not in hidden}
-        if missing or len(whole) < len(wanted) - 1:
-            raise Wrong(f"a copy of {part} went while only {sorted(whole)} were whole, of {sorted(wanted)}")
+    def kept(self, part: str, stay: set[str], wanted: set[str], hidden: set[tuple[str, str]]) -> None:
+        """Whether of the copies that `stay` the wanted ones are whole, and two that were read back; but for damage that nobody
+        can know of, while one is whole in truth."""
+        whole = self.whole(part) & stay
+        there = whole | {tier for tier in stay if (tier, part) in hidden}
+        proven = there if self._read_back(part) else there - {TAPE}
+        if not whole or wanted - there or len(proven) < 2:
+            self.early += 1
+            raise Wrong(f"a copy of {part} went too early: whole are {sorted(whole)}, proven {sorted(proven)}")
+
+    def _read_back(self, part: str) -> bool:
+        """Whether its copy on tape was: by the receipt, or since, when a volume of it came back."""
+        back = self.folder / TAPE / "in"
+        return any(self.volumes[name].read_back or (back / f"{name}.proven").exists() for name in self.on(part))
+
+    def retired(self, part: str, now: float, least: float, hidden: set[tuple[str, str]]) -> None:
+        """A part went from HDFS."""
+        images = [image for image in self.images.values() if image.part == part]
+        age = min(now - image.first for image in images)
+        if age <= least or any(image.modality != "MR" for image in images):
+            self.early += 1
+            raise Wrong(f"{part} was freed from HDFS {age / DAY:.2f} days after it was first seen")
+        self.kept(part, {NEARLINE, TAPE}, set(), hidden)
 
     def count(self) -> int:
         """Files on the SAN, as anybody would count them."""
@@ -192,10 +210,9 @@ def _is(path: Path, told: str) -> bool:
         return False
 
 
-def _volume(at: Path) -> Volume:
+def _volume(at: Path, read_back: bool) -> Volume:
     with tarfile.open(at) as tar:
         members = [m for m in tar.getmembers() if m.name.endswith(".sdicom")]
-        data = at.read_bytes()
-        return Volume(
-            {m.name: (digest(data[m.offset_data : m.offset_data + m.size]), m.offset_data, m.size) for m in members}
-        )
+    data = at.read_bytes()
+    places = {m.name: (m.offset_data, m.size) for m in members}
+    return Volume({name: (digest(data[at : at + size]), at, size) for name, (at, size) in places.items()}, read_back)

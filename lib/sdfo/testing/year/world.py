@@ -70,8 +70,8 @@ class World:
         for number, data in enumerate(exam.series.images(count, first), first):
             path = f"{exam.folder}/I{number:05}.dcm"
             series = exam.series
-            image = Image(series.sop_uid(number), series.study_uid, series.modality, data, digest(data), now)
-            self.put(OnSan(path, image, now))
+            image = Image(series.sop_uid(number), series.study_uid, series.modality, data, digest(data), now, now)
+            self.put(OnSan(path, image))
         exam.images += count
 
     def _correct(self, now: float) -> None:
@@ -85,8 +85,8 @@ class World:
         old = file.image
         data = b"SDFO%06d" % self.corrected + old.data[10:]  # the first 128 bytes mean nothing (PS3.10 section 7.1)
         self.corrected += 1
-        image = Image(old.sop, old.study, old.modality, data, digest(data), now, corrected=True)
-        return OnSan(file.path, image, file.first)
+        image = Image(old.sop, old.study, old.modality, data, digest(data), now, old.first, corrected=True)
+        return OnSan(file.path, image)
 
     def put(self, file: OnSan) -> None:
         """Write it, with its time, and take note of it."""

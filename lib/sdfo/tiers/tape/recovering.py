@@ -117,10 +117,35 @@ def keep(place: bytes, pieces: Iterable[bytes], digest: str) -> None:
                 file.write(piece)
         if found.hexdigest() != digest:
             raise Bad("its SHA-256 is another")
-        os.link(attempt, place)
+        give(attempt, place)
     finally:
         if os.path.lexists(attempt):
             os.unlink(attempt)
+
+
+def give(attempt: bytes, place: bytes) -> None:
+    """Its own name. A link refuses one that is taken; not every file system (a stick's exFAT) has links."""
+    try:
+        os.link(attempt, place)
+    except OSError:
+        if os.path.lexists(place):
+            raise Bad("a file is there already") from None
+        os.rename(attempt, place)
+
+
+def listed(path: str, through_damage: bool) -> tuple[dict[str, tuple[int, int]], bool]:
+    """Offset and size of each file in a tar, and whether its two blocks of zeros follow the last one. A damaged header ends
+    the list, or all is searched for the next good one."""
+    found: dict[str, tuple[int, int]] = {}
+    try:
+        with tarfile.open(path, "r:", ignore_zeros=through_damage) as tar:
+            for member in tar:
+                if member.isfile():
+                    found.setdefault(member.name, (member.offset_data, member.size))
+    except tarfile.TarError:
+        return found, False
+    end = max((offset + -(-size // 512) * 512 for offset, size in found.values()), default=0)
+    return found, os.path.getsize(path) >= end + 1024
 
 
 class Place:
@@ -128,8 +153,8 @@ class Place:
 
     def __init__(self, path: str) -> None:
         self.path, self.cut = path, False
-        self.tar: tarfile.TarFile | None = None
-        self.members: dict[str, tarfile.TarInfo] = {}
+        self.members: dict[str, tuple[int, int]] = {}
+        self.is_tar = not os.path.isdir(path) and not path.endswith(".sdicom")
         if os.path.isdir(path):
             walked = (os.path.join(top, name) for top, _, names in os.walk(path) for name in names)
             self.names = sorted(os.path.relpath(name, path) for name in walked)
@@ -137,41 +162,39 @@ class Place:
             self.path, name = os.path.split(path)
             self.names = [name]
         else:
-            self.tar = tarfile.open(path, "r:")  # noqa: SIM115 open until the program ends
-            self._members(self.tar)
+            self._list()
             self.names = sorted(self.members)
 
-    def _members(self, tar: tarfile.TarFile) -> None:
-        """A tar that is cut or damaged in the middle: what comes before is restored, and it is told."""
-        try:
-            for member in tar:
-                if member.isfile():
-                    self.members[member.name] = member
-        except tarfile.TarError:
-            self.cut = True
-        self.cut = self.cut or any(row["path"] not in self.members for row in self._told())
+    def _list(self) -> None:
+        """Of a volume that is damaged: what its headers do not tell its manifest does, or what is found in between."""
+        self.members, whole = listed(self.path, False)
+        self.cut = not whole
+        if "MANIFEST.json" not in self.members:
+            self.members, self.cut = listed(self.path, True)[0], True
+        if not self.members:
+            raise tarfile.ReadError("no tar")
+        for name, place in self._told():
+            if name not in self.members:
+                self.members[name], self.cut = place, True
 
-    def _told(self) -> list[dict[str, Any]]:
-        """The files that the manifest names."""
+    def _told(self) -> list[tuple[str, tuple[int, int]]]:
+        """The files that the manifest names, and where each lies."""
         try:
             with self.open("MANIFEST.json") as file:
-                rows: list[dict[str, Any]] = json.load(file)["files"]
-                return [row for row in rows if row["path"]]
+                rows = json.loads(file.read(self.members["MANIFEST.json"][1]))["files"]
+            return [(str(row["path"]), (int(row["offset"]), int(row["size"]))) for row in rows]
         except (Bad, ValueError, KeyError, TypeError):
             self.cut = True
             return []
 
     @contextmanager
     def open(self, name: str) -> Iterator[IO[bytes]]:
-        if self.tar is not None:
-            file = self.tar.extractfile(self.members[name]) if name in self.members else None
-        elif os.path.isfile(os.path.join(self.path, name)):
-            file = open(os.path.join(self.path, name), "rb")  # noqa: SIM115 closed below
-        else:
-            file = None
-        if file is None:
+        """At its first byte. Who reads knows by a digest where it ends."""
+        path = self.path if self.is_tar else os.path.join(self.path, name)
+        if not os.path.isfile(path) or (self.is_tar and name not in self.members):
             raise Bad("a file that belongs beside it is not there")
-        with file:
+        with open(path, "rb") as file:
+            file.seek(self.members[name][0] if self.is_tar else 0)
             yield file
 
 
@@ -189,7 +212,7 @@ class Restoring:
                 except (Bad, ValueError, KeyError, TypeError, struct.error, tarfile.TarError) as error:
                     self.fail(name, error)
         if self.place.cut:
-            self.fail("the volume", "it is cut or damaged: not all that its manifest names is there")
+            self.fail("the volume", "it is cut or damaged: not all of its files are where its headers say")
 
     def one(self, name: str, part: Part) -> None:
         if self.study not in (None, part.study):
