@@ -232,6 +232,8 @@ class _Restore:
         copy = {Tier.HDFS: held.hdfs, Tier.NEARLINE: held.near, Tier.TAPE: held.tape}[tier]
         if copy is not None and (state != "damaged" or copy.state != "damaged"):
             self.mine.check()
+            if copy.state == "retired":  # it comes back on purpose: what is retired stays so else
+                self.place.catalog.mark_copy(held.part.id, tier, "written", why)
             self.place.catalog.mark_copy(held.part.id, tier, state, why)
 
 
