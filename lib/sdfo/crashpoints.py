@@ -39,6 +39,7 @@ NAMES = (
     "stage.ready",
     "stage.receipt",
     "restore.begun",
+    "restore.back",
     "restore.verified",
     "restore.renamed",
     "restore.committed",

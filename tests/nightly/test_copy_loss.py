@@ -27,6 +27,7 @@ from sdfo.nightly.restore import RestoreReport, restore
 from sdfo.nightly.retire import retire
 from sdfo.nightly.scrub import scrub
 from sdfo.testing.archive import Archive, new_archive
+from sdfo.testing.dying import killed_at
 from sdfo.testing.exams import make_exam, study_uid
 from sdfo.testing.expiring import all_may_go, freed, moment, sql
 
@@ -264,6 +265,17 @@ def test_an_operator_is_led_through_the_loss_of_hdfs(lived: Archive) -> None:
     assert "waiting for a copy on tape: 2 parts; next: sdfo stage" in said
     for name in COPIES:
         assert served(lived, name) == originals(lived, name)
+
+
+def test_killed_between_its_days_of_grace_and_the_catalog_it_is_found_whole(lived: Archive) -> None:
+    """It was the last copy there is: the next restore reads it where it lies."""
+    for tier in (NEAR, TAPE):
+        destroy_files(lived, tier)
+    command(lived, "tape", "lost", "--all")
+    assert killed_at("restore.back", lambda: restore(lived.place("r1"), None))
+    sql(lived, "UPDATE lease SET run = ''")
+    assert lost_by(restore(lived.place("r2"), None)) == {study_uid(SEEDS["off HDFS"])}
+    assert served(lived, "off HDFS, in grace") == originals(lived, "off HDFS, in grace")
 
 
 def test_only_near_line_and_tape_can_be_new(lived: Archive) -> None:

@@ -108,6 +108,7 @@ def test_a_missing_copy_on_near_line_is_made_again(old: Archive) -> None:
 
 def test_what_is_lost_on_both_is_told(old: Archive) -> None:
     """Neither can be made from the other: 1 for whoever runs it, and nothing is removed."""
+    shutil.rmtree(old.san)
     spoil(old, "hdfs", 0)
     spoil(old, "nearline", 0)
     done = scrubbed(old)
@@ -118,6 +119,7 @@ def test_what_is_lost_on_both_is_told(old: Archive) -> None:
 
 def test_the_command_ends_with_1_when_something_is_lost(old: Archive) -> None:
     """And names it."""
+    shutil.rmtree(old.san)
     spoil(old, "hdfs", 0)
     spoil(old, "nearline", 0)
     done = old.sdfo("scrub", "--run", "s1")

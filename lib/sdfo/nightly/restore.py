@@ -10,6 +10,7 @@ it was read: what makes the copy restores every file to its digest, and another 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -137,14 +138,11 @@ class _Restore:
         return self._from_tape(held, held.tape, lost, ", and ".join(whys))
 
     def _back(self, held: Held, lost: CopyRow) -> bool:
-        """Whether it lay in its days of grace, and is back and whole."""
-        if lost.path not in self.grace:
-            return False
-        try:
-            self.place.store.rename(self.grace.at(lost.path), lost.path)
-        except (Exists, Missing):
-            return False
-        crashpoints.passing("restore.back")
+        """Whether it is whole, out of its days of grace; or since a restore that was killed."""
+        if lost.path in self.grace:
+            with suppress(Exists, Missing):
+                self.place.store.rename(self.grace.at(lost.path), lost.path)
+            crashpoints.passing("restore.back")
         if fault(self.place.store, lost, partial(still_there, self.place, Tier.HDFS)) is not None:
             return False
         self._mark(held, Tier.HDFS, "verified")
@@ -221,6 +219,8 @@ class _Restore:
         copy = {Tier.HDFS: held.hdfs, Tier.NEARLINE: held.near, Tier.TAPE: held.tape}[tier]
         if copy is not None and (state != "damaged" or copy.state != "damaged"):
             self.mine.check()
+            if copy.state == "retired":  # it comes back on purpose: what is retired stays so else
+                self.place.catalog.mark_copy(held.part.id, tier, "written", why)
             self.place.catalog.mark_copy(held.part.id, tier, state, why)
 
 

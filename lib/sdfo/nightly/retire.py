@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -157,7 +158,8 @@ class _Retire:
             self.kept.update(lines.keys())
             if lines or not self._may_go(known[0].study):
                 continue
-            self.store.delete(there)
+            with suppress(Missing):  # a restore put it back meanwhile
+                self.store.delete(there)
             crashpoints.passing("retire.deleted")
             self.removed, self.removed_bytes = self.removed + 1, self.removed_bytes + size
 
