@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, cast, delete, func, select, update
 
 from sdfo.catalog import quarantine, tables
 from sdfo.catalog.engine import upsert
@@ -117,7 +117,7 @@ def tried(conn: Connection, part_id: int, tries: int, reason: str, work: str = N
 
 def waiting(conn: Connection, most: int, work: str = NEARLINE) -> list[Waiting]:
     """So many of those that may be tried, oldest first; those that failed come after all that were never tried."""
-    apart = select(func.coalesce(func.sum(_RECORD.length), 0))
+    apart = select(cast(func.coalesce(func.sum(_RECORD.length), 0), BigInteger))  # PostgreSQL adds up to a Decimal
     apart = apart.where(_RECORD.part_id == _PART.id, _RECORD.path.is_not(None))
     query = select(
         _PART.id,
