@@ -234,11 +234,11 @@ def _freed(archive: Archive, one: bytes) -> None:
 
 
 def _holds(archive: Archive) -> None:
-    """One released, one in force on a list of two; a line whose transaction died has its number too."""
+    """One released, one in force on a list of two; a line of one of them whose transaction died has its number too."""
     catalog = archive.catalog
     catalog.hold(HoldKind.PATIENT, ["Ä 4711"], "court order", "ann")
     catalog.release_hold(1, "bob")
-    dead = {"what": "hold", "id": 2, "kind": "study", "subjects": ["1.9"], "reason": "", "who": "x"}
+    dead = {"what": "hold", "id": 2, "kind": "study", "subjects": [CT.study_uid], "reason": "", "who": "x"}
     journal.append(archive.store, AT.replace(year=2026), 0, [dead | {"at": AT.isoformat()}])
     catalog.hold(HoldKind.STUDY, [CT.study_uid, MR.study_uid], "", "ann")
 
