@@ -158,8 +158,11 @@ def test_a_backup_of_the_catalog_that_is_gone_is_none(ripe: Archive, cut: bool) 
 def test_a_catalog_put_back_by_its_database_opens_nothing(ripe: Archive) -> None:
     """By a dump of its own, behind our back: a hold that was placed since is not in it. A person opens the gate again."""
     day = "json_set(value, '$.wall', value ->> '$.wall' - 86400, '$.since_boot', value ->> '$.since_boot' - 86400)"
-    shutil.copy(ripe.folder / "catalog.db", ripe.folder / "dump")
-    with closing(sqlite3.connect(ripe.folder / "dump")) as conn:
+    with (
+        closing(sqlite3.connect(ripe.folder / "catalog.db")) as now,
+        closing(sqlite3.connect(ripe.folder / "dump")) as conn,
+    ):
+        now.backup(conn)
         conn.execute(f"UPDATE gate SET value = {day} WHERE name = 'clock'")
         conn.commit()
     expire(ripe.place("e0", **FREE), dry_run=True)
