@@ -44,14 +44,10 @@ def _moments(archive: Archive) -> dict[str, Any]:
     return found
 
 
-def _url(archive: Archive) -> str:
-    return archive.settings().catalog.url
-
-
 def test_every_moment_goes_back(archive: Archive) -> None:
     """Those of every table by the same span, both clocks of the gate's mark too, and none becomes known that was not."""
     before, clock = _moments(archive), archive.place().catalog.gate_marks()[CLOCK][1]
-    changed = later(_url(archive), SPAN)
+    changed = later(archive.settings(), SPAN)
     shifted = {name: clock[name] - SPAN.total_seconds() for name in ("wall", "since_boot")}
     assert archive.place().catalog.gate_marks()[CLOCK][1] == clock | shifted
     wanted = {name: [None if at is None else at - SPAN for at in rows] for name, rows in before.items()}
@@ -62,7 +58,7 @@ def test_every_moment_goes_back(archive: Archive) -> None:
 def test_the_gate_opens_by_it(archive: Archive) -> None:
     """Too young before; then all may go but for what must be of tonight; the clock is believed all the time."""
     assert set(expire(archive.place("t0", **FREE), dry_run=True).stopped) == {"first seen long ago"}
-    later(_url(archive), SPAN)
+    later(archive.settings(), SPAN)
     assert doubt(archive.place("clock"), OURS) is None
     assert set(expire(archive.place("t1", **FREE), dry_run=True).stopped) == {
         "catalog backed up tonight",
@@ -72,7 +68,7 @@ def test_the_gate_opens_by_it(archive: Archive) -> None:
     catalog.note_step("before", "catalog-backup", "done", {})
     catalog.note_step("before", "drill", "done", {"green": True})
     assert freed(archive).files == 4
-    later(_url(archive), timedelta(days=8))
+    later(archive.settings(), timedelta(days=8))
     catalog.note_step("before", "catalog-backup", "done", {})
     assert freed(archive, "e2").removed == 4
 
@@ -80,10 +76,10 @@ def test_the_gate_opens_by_it(archive: Archive) -> None:
 @pytest.mark.parametrize(
     "url", ["postgresql://db.example.org/sdfo", "sqlite:////srv/archive/catalog.db", "sqlite:////var/c.db"]
 )
-def test_a_real_archive_is_refused(url: str) -> None:
+def test_a_real_archive_is_refused(archive: Archive, url: str) -> None:
     """PostgreSQL, or a file that lies in no demonstration's folder; nothing is opened."""
     with pytest.raises(UsageError, match="no demonstration"):
-        later(url, SPAN)
+        later(archive.settings(catalog={"url": url}), SPAN)
 
 
 def test_not_while_a_step_is_at_work(archive: Archive) -> None:
@@ -91,7 +87,7 @@ def test_not_while_a_step_is_at_work(archive: Archive) -> None:
     archive.place().catalog.take_lease("archive", "r9", "somebody")
     before = _moments(archive)
     with pytest.raises(UsageError, match="r9 is at work"):
-        later(_url(archive), SPAN)
+        later(archive.settings(), SPAN)
     assert _moments(archive) == before
 
 

@@ -1,7 +1,7 @@
 """python -m sdfo.testing.later DAYS: so many days go by for the catalog of SDFO_CONF, without a faked clock.
 
-Every moment in it goes back by that much, and what the gate remembers of the clock with it. The journal and the files keep
-their times. Only for a catalog that is a demonstration's: SQLite, in a folder `var` or in the one for temporary files.
+Every moment in it goes back by that much, and what the gate remembers of the clock, there and on HDFS, with it. The journal and
+the files keep their times. Only for a catalog that is a demonstration's: SQLite, in a folder `var` or in the one for temporary files.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ from sdfo.catalog import tables
 from sdfo.catalog.engine import Database, clock
 from sdfo.catalog.freeing import CLOCK
 from sdfo.catalog.types import Moment
+from sdfo.conf import Settings
 from sdfo.errors import SdfoError, UsageError
+from sdfo.nightly.clock import LAST_RUN
+from sdfo.stores import Store, open_store
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("days", type=float, help="how many go by")
     days = parser.parse_args(argv).days
     try:
-        changed = later(conf.load(Path(os.environ["SDFO_CONF"])).catalog.url, timedelta(days=days))
+        changed = later(conf.load(Path(os.environ["SDFO_CONF"])), timedelta(days=days))
     except (SdfoError, KeyError) as error:
         print(f"later: {error}", file=sys.stderr)
         return 2
@@ -40,10 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def later(url: str, span: timedelta) -> int:
+def later(settings: Settings, span: timedelta) -> int:
     """How many moments went back. `UsageError` for a catalog that is nobody's demonstration, or with a step at work."""
-    _require_demonstration(url)
-    database = Database(url)
+    _require_demonstration(settings.catalog.url)
+    database = Database(settings.catalog.url)
     with database.write() as conn:
         _require_idle(conn)
         changed = sum(
@@ -54,6 +57,7 @@ def later(url: str, span: timedelta) -> int:
         )
         _shift_clock(conn, span)
     database.close()
+    _shift_last_run(open_store(settings.hdfs.root, settings.hdfs), span)
     return changed
 
 
@@ -95,6 +99,11 @@ def _shift_clock(conn: Connection, span: timedelta) -> None:
     told = json.loads(value)
     told |= {name: told[name] - span.total_seconds() for name in ("wall", "since_boot")}
     conn.execute(update(tables.gate).where(tables.gate.c.name == CLOCK).values(value=json.dumps(told)))
+
+
+def _shift_last_run(store: Store, span: timedelta) -> None:
+    if store.has(LAST_RUN):
+        store.replace(LAST_RUN, repr(float(store.read_all(LAST_RUN)) - span.total_seconds()).encode())
 
 
 if __name__ == "__main__":
