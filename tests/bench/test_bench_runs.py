@@ -94,17 +94,20 @@ LAYOUT_ROWS = tuple(
 )
 
 
+@pytest.mark.long
 @pytest.mark.night
 def test_every_row_is_printed(tmp_path: Path) -> None:
     """One table with every row of these groups, as text, as JSON and as a page; the working folder is removed."""
     _run(tmp_path, ON_THIS_MACHINE, ROWS)
 
 
+@pytest.mark.long
 def test_every_compressed_row_is_printed(tmp_path: Path) -> None:
     """The same of images and exams compressed, here generated ones."""
     _run(tmp_path, COMPRESSED, COMPRESSED_ROWS)
 
 
+@pytest.mark.long
 def test_every_row_of_the_catalog_is_printed(tmp_path: Path) -> None:
     """The same on both databases, with a handful of exams."""
     _run(tmp_path, ("catalog",), CATALOG_ROWS)

@@ -119,7 +119,13 @@ def test_slices_are_numbered_and_counted(waiting):
     assert not first.failed
 
 
-@pytest.mark.parametrize("point", ["scan.manifest", "convert.outcomes", "publish.committed", "report.written"])
+@pytest.mark.parametrize(
+    "point",
+    [
+        "convert.outcomes",
+        *(pytest.param(p, marks=pytest.mark.long) for p in ("scan.manifest", "publish.committed", "report.written")),
+    ],
+)
 def test_a_slice_that_was_killed_is_begun_again(waiting, expected, point):
     """SIGKILL at the second slice's point: the next call goes on at once under the slice's id; nothing is lost or twice."""
     _load(waiting, 1)

@@ -16,6 +16,9 @@ from sdfo.testing.odd import unmounted
 
 _FILES = 9
 OF_A_NIGHT = ("scan.", "convert.", "verify.", "publish.", "report.")
+POINTS = [name for name in NAMES if name.startswith(OF_A_NIGHT)]
+SHORT = {"scan.manifest", "convert.attempt-half", "verify.outcomes", "publish.renamed", "publish.committed"}
+"""One a step, which `make test` tries; the long tests try all."""
 
 
 def _fill(archive: Archive) -> None:
@@ -42,7 +45,9 @@ def _whole(archive: Archive, expected: dict[str, str]) -> None:
     assert catalog.known_paths("hdfs") == set(expected)
 
 
-@pytest.mark.parametrize("point", [name for name in NAMES if name.startswith(OF_A_NIGHT)])
+@pytest.mark.parametrize(
+    "point", [point if point in SHORT else pytest.param(point, marks=pytest.mark.long) for point in POINTS]
+)
 def test_a_night_killed_at_a_crash_point_is_made_good_by_the_next(archive, uninterrupted, point):
     """In-process engine: SIGKILL at the point, then the same run again, as a scheduler's retry does."""
     _fill(archive)
@@ -81,7 +86,7 @@ def _killer(archive: Archive) -> str:
 
 
 @pytest.mark.night
-@pytest.mark.parametrize("engine", ["local", "spark", "mrjob"])
+@pytest.mark.parametrize("engine", ["local", "spark", pytest.param("mrjob", marks=pytest.mark.long)])
 def test_an_exam_that_kills_its_worker_costs_only_itself(archive, uninterrupted, engine):
     """The worker dies each time it writes that exam: all others are archived that night, that one is set aside."""
     study = _killer(archive)

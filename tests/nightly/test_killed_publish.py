@@ -18,7 +18,7 @@ from sdfo.testing.archive import APART, Archive, new_archive
 from sdfo.testing.dying import killed_at_fsync
 from sdfo.testing.exams import Series, make_exam
 
-pytestmark = pytest.mark.night
+pytestmark = [pytest.mark.night, pytest.mark.long]
 
 
 def _verified(archive: Archive) -> None:

@@ -41,6 +41,7 @@ print(json.dumps({"prefix": sys.prefix, "path": sys.path, "sdfo": sdfo.__file__,
 """
 
 
+@pytest.mark.long
 def test_it_runs_where_nothing_else_is(unpacked: Path) -> None:
     """With an empty environment: interpreter, library, packages and code come from the container's folder alone."""
     env = {"PYTHONDONTWRITEBYTECODE": "1"} | shipment.environ(".")
