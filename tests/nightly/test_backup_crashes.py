@@ -28,7 +28,11 @@ def _points(*begins: str) -> list[Any]:
     return [pytest.param(name, marks=() if name in SHORT else pytest.mark.long) for name in names]
 
 
-BACKUP, RESTORE = _points("backup.", "put.renamed"), _points("restore.", "put.")
+BACKUP, RESTORE = (
+    _points("backup.", "put.renamed"),
+    _points("restore.begun", "restore.v", "restore.r", "restore.c", "put."),
+)
+"""`restore.back` is passed where a copy lies in its days of grace: tests/nightly/test_copy_loss.py."""
 
 
 @pytest.fixture(scope="module")

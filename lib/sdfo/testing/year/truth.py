@@ -61,7 +61,7 @@ class Volume:
 
 @dataclass
 class Truth:
-    """All that ever arrived. `folder`: the archive's."""
+    """All that ever arrived. `folder`: the archive's; `came_back`: volumes that were in the staging area again, and proven."""
 
     folder: Path
     images: dict[str, Image] = field(default_factory=dict)
@@ -69,6 +69,7 @@ class Truth:
     parts: dict[str, str] = field(default_factory=dict)
     studies: dict[str, str] = field(default_factory=dict)
     volumes: dict[str, Volume] = field(default_factory=dict)
+    came_back: set[str] = field(default_factory=set)
     freed: int = 0
     removed: int = 0
     early: int = 0
@@ -86,6 +87,7 @@ class Truth:
                 for image in homeless:
                     if image.data in data:
                         image.part, self.studies[name] = name, image.study
+        self._look_who_is_back()
         new = [at for at in (self.folder / "library").glob("*.tar") if at.stem not in self.volumes]
         volumes = [(at.stem, _volume(at, read_back)) for at in new]
         self.volumes |= dict(sorted(volumes, key=lambda each: sorted(each[1].members)))  # their names are by lot
@@ -179,8 +181,12 @@ class Truth:
 
     def _read_back(self, part: str) -> bool:
         """Whether its copy on tape was: by the receipt, or since, when a volume of it came back."""
-        back = self.folder / TAPE / "in"
-        return any(self.volumes[name].read_back or (back / f"{name}.proven").exists() for name in self.on(part))
+        self._look_who_is_back()
+        return any(self.volumes[name].read_back or name in self.came_back for name in self.on(part))
+
+    def _look_who_is_back(self) -> None:
+        """Volumes that a recall brought were read entirely, also when the staging area has made room of them since."""
+        self.came_back |= {at.stem for at in (self.folder / TAPE / "in").glob("*.proven")}
 
     def retired(self, part: str, now: float, least: float, hidden: set[tuple[str, str]]) -> None:
         """A part went from HDFS."""
