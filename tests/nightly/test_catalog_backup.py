@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import shutil
 import stat
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 
 from sdfo.catalog import Catalog
 from sdfo.catalog.dump import Dump
-from sdfo.errors import CatalogError, NotFound, Postponed, SdfoError, WrongStore
+from sdfo.errors import CatalogError, Full, NotFound, Postponed, SdfoError, WrongStore
 from sdfo.nightly.catalog_backup import STEP, backups, catalog_backup, chosen, prove
 from sdfo.stores.local import LocalStore
 from sdfo.testing.archive import Archive, fill, new_archive
@@ -107,6 +109,18 @@ def test_what_reads_back_otherwise_gets_no_name(archive: Archive, tier: str) -> 
         catalog_backup(place)
     assert backups(whole) == []
     assert archive.place().catalog.steps("r1")[STEP].state == "failed"
+
+
+def test_a_full_disk_is_told_as_such(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not as a write that failed because an earlier one did."""
+    place = archive.place("r1")
+
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "writev", full)
+    with pytest.raises(Full):
+        catalog_backup(place)
 
 
 def test_the_newest_of_all_tiers_is_chosen(archive: Archive) -> None:

@@ -122,7 +122,7 @@ def test_files_beside_a_copy_of_another_codec(tmp_path: Path) -> None:
 
 
 def test_tape_is_compared_by_its_manifests(archive: Archive) -> None:
-    """The parts of every volume there ever was; a manifest that is gone is all of its parts, one too many is unknown."""
+    """The parts of every volume there ever was; a manifest that is gone or damaged is all of its parts, one too many is unknown."""
     assert stage(archive.place("t1"), now=True).volumes == 1
     report = compare(archive.place(), tiers(archive.place()))
     assert (report.equal, report.tiers[2].files, report.tiers[2].expected) == (True, 2, 2)
@@ -135,6 +135,8 @@ def test_tape_is_compared_by_its_manifests(archive: Archive) -> None:
     more.unlink()
     manifest.write_bytes(contents.encode(known.label, [replace(each, size=1) for each in known.entries]))
     assert {row[:2] for row in found(archive)} == {("tape", "another size")}
+    manifest.write_bytes(b"{")
+    assert [row[:2] for row in found(archive)] == [("tape", "missing")] * 2
     manifest.unlink()
     assert [row[:2] for row in found(archive)] == [("tape", "missing")] * 2
 

@@ -180,17 +180,25 @@ def _thinned(store: Store, keep: int, made: str) -> int:
 
 
 class _Hashed(io.RawIOBase):
-    """A sink as a file, with the digest of what went into it."""
+    """A sink as a file, with the digest of what went into it. What failed once fails alike: a buffer before it tries again
+    when it is closed."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink, self.digest, self.size = sink, sha256(), 0
+        self._failed: StoreError | None = None
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
         piece = bytes(data)
-        self._sink.write(piece)
+        if self._failed is not None:
+            raise self._failed
+        try:
+            self._sink.write(piece)
+        except StoreError as error:
+            self._failed = error
+            raise
         self.digest.update(piece)
         self.size += len(piece)
         return len(piece)

@@ -184,11 +184,15 @@ def _store(place: Place, tier: Tier) -> Store:
 
 
 def on_tape(store: Store, volume: str | None = None) -> Iterator[There]:
-    """The parts on all volumes there ever were, or on one, by the manifests that the staging area keeps of them."""
+    """The parts on all volumes there ever were, or on one, by the manifests that the staging area keeps of them. One that cannot
+    be read tells of none."""
     for stat in store.list(MANIFESTS):
         name = volume_of(stat.path, MANIFESTS, ".json")
         if name is not None and volume in (None, name):
-            entries = contents.decode(store.read_all(stat.path), stat.path).parts
+            try:
+                entries = contents.decode(store.read_all(stat.path), stat.path).parts
+            except FormatError:
+                continue
             parts = [
                 There(f"{name}/{entry.path}", entry.size, entry.check, (entry.study, entry.part or ""))
                 for entry in entries
