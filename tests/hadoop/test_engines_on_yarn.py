@@ -63,6 +63,7 @@ def test_the_same_files_as_on_local_disk(archive: Archive, expected, engine: str
     assert not [name for name in ("ct-ge", "mr-mprage") if name in night.stderr]
 
 
+@pytest.mark.long
 def test_jobs_are_submitted_in_both_modes(archive: Archive, expected, on_yarn: Cluster) -> None:
     """`spark-submit --master yarn` with a driver here, and one in a container: the steps of one run."""
     assert archive.sdfo("scan", "--run", "r1").returncode == 0
@@ -125,6 +126,7 @@ def test_spark_runs_what_was_shipped(archive: Archive, on_yarn: Cluster) -> None
     _inside(json.loads(done.stdout.splitlines()[-1]), on_yarn)
 
 
+@pytest.mark.long
 def test_mrjob_runs_what_was_shipped(archive: Archive, on_yarn: Cluster, tmp_path: Path) -> None:
     """The same in a streaming task."""
     (tmp_path / "where.py").write_text(_BY_MRJOB)

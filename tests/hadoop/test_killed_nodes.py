@@ -170,6 +170,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return local.parts()
 
 
+@pytest.mark.long
 def test_50_exams_written_while_a_node_dies(expected: dict[str, str], archive: Archive, harmed: Cluster) -> None:
     """0 wrong committed files; every exam archived by the end of the next run; no attempt is ever seen as an exam."""
     _fill(archive.san)

@@ -86,7 +86,9 @@ def _killer(archive: Archive) -> str:
 
 
 @pytest.mark.night
-@pytest.mark.parametrize("engine", ["local", "spark", pytest.param("mrjob", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "engine", ["local", *(pytest.param(name, marks=pytest.mark.long) for name in ("spark", "mrjob"))]
+)
 def test_an_exam_that_kills_its_worker_costs_only_itself(archive, uninterrupted, engine):
     """The worker dies each time it writes that exam: all others are archived that night, that one is set aside."""
     study = _killer(archive)

@@ -58,6 +58,7 @@ def test_it_runs_where_nothing_else_is(unpacked: Path) -> None:
     assert not found["pytest"]
 
 
+@pytest.mark.long
 def test_nothing_but_the_code_is_in_its_archive(unpacked: Path) -> None:
     """No bytecode, no file of the checkout around it; the page and the migrations are there."""
     files = {str(file.relative_to(unpacked / "code")) for file in (unpacked / "code").rglob("*") if file.is_file()}
