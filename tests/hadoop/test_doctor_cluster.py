@@ -30,6 +30,7 @@ def _doctor(archive: Archive, code: int, **environ: str) -> dict[str, dict[str, 
     return {finding["what"]: finding for finding in json.loads(done.stdout)["findings"]}
 
 
+@pytest.mark.long
 def test_all_is_well(archive: Archive, on_yarn: Cluster) -> None:
     """Every running node is reached and sees all; the application and mrjob's programs are told; nothing is left on HDFS."""
     found = _doctor(archive, 0)
