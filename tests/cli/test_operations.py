@@ -12,7 +12,7 @@ from typer.main import get_command
 from sdfo.cli import app
 from sdfo.conf import Settings
 from sdfo.model import Fate
-from sdfo.nightly.gate import LINES
+from sdfo.nightly.freeing.gate import LINES
 from sdfo.tiers.tape import ATTEMPTS, FOLDERS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")

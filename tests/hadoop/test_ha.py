@@ -14,7 +14,7 @@ import pytest
 from sdfo.catalog import Query
 from sdfo.conf import Hdfs
 from sdfo.errors import Unavailable
-from sdfo.nightly.gc import gc
+from sdfo.nightly.care.gc import gc
 from sdfo.nightly.summary import NightReport
 from sdfo.stores import Store
 from sdfo.stores.hdfs import HdfsStore, clients

@@ -18,7 +18,7 @@ from sdfo.catalog import Query
 from sdfo.client import Archive as Client
 from sdfo.errors import NotFound
 from sdfo.model import Tier
-from sdfo.nightly.gc import gc
+from sdfo.nightly.care.gc import gc
 from sdfo.stores.hdfs import HdfsStore, reads
 from sdfo.testing.archive import Archive, images_off_the_san, new_archive
 from sdfo.testing.exams import make_exam

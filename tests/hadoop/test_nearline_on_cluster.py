@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sdfo.nightly import shipment
-from sdfo.nightly.restore import restore
+from sdfo.nightly.care.restore import restore
 from sdfo.testing.archive import fill, new_archive
 from sdfo.testing.exams import make_exam
 from sdfo.testing.hadoop.cluster import Cluster

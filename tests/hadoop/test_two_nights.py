@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sdfo.catalog import Query
-from sdfo.nightly.gc import gc
+from sdfo.nightly.care.gc import gc
 from sdfo.testing.archive import Archive, fill, new_archive, parts_on_disk
 from sdfo.testing.hadoop.cluster import Cluster
 

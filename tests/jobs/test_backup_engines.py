@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sdfo.nightly.restore import restore
+from sdfo.nightly.care.restore import restore
 from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.testing.exams import make_exam
 

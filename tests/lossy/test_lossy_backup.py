@@ -15,7 +15,7 @@ from sdfo.client import Archive as Client
 from sdfo.errors import NotFound, OnlyCopy, SdicomError, UsageError
 from sdfo.lossy import LossyImage, Policy, copy_path, derive_part, derived_path
 from sdfo.model import Tier
-from sdfo.nightly.gc import gc
+from sdfo.nightly.care.gc import gc
 from sdfo.nightly.local import LocalEngine
 from sdfo.nightly.lossy import derive as derive_again
 from sdfo.sdicom import Part

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sdfo.nightly.awaited import awaited, todo
+from sdfo.nightly.tape.awaited import awaited, todo
 from sdfo.testing.archive import Archive, fill
 from sdfo.testing.expiring import moment, sql, studies
 

@@ -18,7 +18,7 @@ from sdfo.errors import EngineError, Fenced, Full, LeaseHeld, Postponed, SdicomE
 from sdfo.model import Tier
 from sdfo.nightly import backing
 from sdfo.nightly.backup import _Backup, backup, require_time
-from sdfo.nightly.gc import gc
+from sdfo.nightly.care.gc import gc
 from sdfo.nightly.local import LocalEngine
 from sdfo.nightly.place import init
 from sdfo.nightly.scan import scan

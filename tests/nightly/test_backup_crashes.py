@@ -12,9 +12,9 @@ import pytest
 from sdfo.catalog import Query
 from sdfo.crashpoints import NAMES
 from sdfo.nightly.backup import backup
-from sdfo.nightly.gc import gc
+from sdfo.nightly.care.gc import gc
+from sdfo.nightly.care.restore import restore
 from sdfo.nightly.local import LocalEngine
-from sdfo.nightly.restore import restore
 from sdfo.testing.archive import APART, Archive, fill, new_archive
 from sdfo.testing.dying import killed_at, killed_at_fsync
 from sdfo.testing.exams import make_exam

@@ -16,7 +16,7 @@ import pytest
 from sdfo.catalog import Catalog
 from sdfo.catalog.dump import Dump
 from sdfo.errors import CatalogError, Full, NotFound, Postponed, SdfoError, WrongStore
-from sdfo.nightly.catalog_backup import STEP, backups, catalog_backup, chosen, prove
+from sdfo.nightly.care.catalog_backup import STEP, backups, catalog_backup, chosen, prove
 from sdfo.stores.local import LocalStore
 from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.testing.exams import study_uid

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from sdfo.model import Tier
-from sdfo.nightly import compare as comparing
-from sdfo.nightly.compare import compare, tiers
-from sdfo.nightly.stage import stage
+from sdfo.nightly.care import compare as comparing
+from sdfo.nightly.care.compare import compare, tiers
+from sdfo.nightly.tape.stage import stage
 from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.testing.exams import make_exam
 from sdfo.tiers.tape import contents

@@ -21,11 +21,11 @@ from sdfo.cli import main
 from sdfo.client import Archive as Client
 from sdfo.errors import NotFound
 from sdfo.model import Tier
-from sdfo.nightly.catalog_backup import catalog_backup
-from sdfo.nightly.compare import compare, tiers
-from sdfo.nightly.restore import RestoreReport, restore
-from sdfo.nightly.retire import retire
-from sdfo.nightly.scrub import scrub
+from sdfo.nightly.care.catalog_backup import catalog_backup
+from sdfo.nightly.care.compare import compare, tiers
+from sdfo.nightly.care.restore import RestoreReport, restore
+from sdfo.nightly.care.scrub import scrub
+from sdfo.nightly.freeing.retire import retire
 from sdfo.testing.archive import Archive, new_archive
 from sdfo.testing.dying import killed_at
 from sdfo.testing.exams import make_exam, study_uid

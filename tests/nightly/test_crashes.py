@@ -9,7 +9,7 @@ import pytest
 
 from sdfo.catalog import Query
 from sdfo.crashpoints import NAMES
-from sdfo.nightly.gc import gc
+from sdfo.nightly.care.gc import gc
 from sdfo.testing.archive import Archive, new_archive
 from sdfo.testing.exams import make_exam
 from sdfo.testing.odd import unmounted

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from sdfo.errors import WrongStore
-from sdfo.nightly.drill import DrillReport, drill
-from sdfo.nightly.stage import stage
+from sdfo.nightly.care.drill import DrillReport, drill
+from sdfo.nightly.tape.stage import stage
 from sdfo.stores.local import LocalStore
 from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.testing.exams import make_exam

@@ -14,10 +14,10 @@ from sdfo.catalog.holds import HoldKind
 from sdfo.client import Archive as Client
 from sdfo.errors import LeaseHeld, WrongSan, WrongStore
 from sdfo.nightly import manifest
-from sdfo.nightly.clock import Clock
-from sdfo.nightly.expire import YOUNG, Logged, expire
-from sdfo.nightly.reopening import reopen
-from sdfo.nightly.stage import stage
+from sdfo.nightly.freeing.clock import Clock
+from sdfo.nightly.freeing.expire import YOUNG, Logged, expire
+from sdfo.nightly.freeing.reopening import reopen
+from sdfo.nightly.tape.stage import stage
 from sdfo.stores.local import LocalStore
 from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.testing.exams import make_exam

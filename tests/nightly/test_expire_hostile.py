@@ -14,11 +14,11 @@ import pytest
 from sdfo.catalog import Catalog, QuarantineNote, Query, tables
 from sdfo.catalog.holds import HoldKind
 from sdfo.catalog.rebuild import rebuild
-from sdfo.nightly.catalog_backup import catalog_backup
-from sdfo.nightly.clock import Clock
-from sdfo.nightly.expire import YOUNG, expire
-from sdfo.nightly.reopening import reopen
-from sdfo.nightly.scrub import scrub
+from sdfo.nightly.care.catalog_backup import catalog_backup
+from sdfo.nightly.care.scrub import scrub
+from sdfo.nightly.freeing.clock import Clock
+from sdfo.nightly.freeing.expire import YOUNG, expire
+from sdfo.nightly.freeing.reopening import reopen
 from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.testing.exams import make_exam
 from sdfo.testing.expiring import FREE, age, all_may_go, end_grace, files_of, freed, moment, sql, studies

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from sdfo.conf import Expire
 from sdfo.model import Tier
-from sdfo.nightly.clock import Tick, stepped
-from sdfo.nightly.gate import LINES, CopyFact, Facts, Night, closed, least_days, terms
+from sdfo.nightly.freeing.clock import Tick, stepped
+from sdfo.nightly.freeing.gate import LINES, CopyFact, Facts, Night, closed, least_days, terms
 from sdfo.testing.expiring import SPOILT
 
 NOW = datetime(2026, 11, 24, 22, tzinfo=UTC)

@@ -10,8 +10,8 @@ from sdfo.client import Archive as Client
 from sdfo.errors import EngineError, Fenced, Fuse, Unavailable, UsageError
 from sdfo.nightly import night as night_module
 from sdfo.nightly import report as report_module
+from sdfo.nightly.care.gc import gc
 from sdfo.nightly.convert import convert, outcomes
-from sdfo.nightly.gc import gc
 from sdfo.nightly.local import LocalEngine
 from sdfo.nightly.place import Place
 from sdfo.nightly.publish import publish

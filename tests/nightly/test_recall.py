@@ -23,9 +23,9 @@ from sdfo.cli import main
 from sdfo.client import Archive as Client
 from sdfo.errors import NotFound
 from sdfo.model import Location, Tier
-from sdfo.nightly.recall import recall, wait
-from sdfo.nightly.receiving import attend
-from sdfo.nightly.restore import restore
+from sdfo.nightly.care.restore import restore
+from sdfo.nightly.tape.recall import recall, wait
+from sdfo.nightly.tape.receiving import attend
 from sdfo.testing.archive import APART, Archive, new_archive
 from sdfo.testing.exams import make_exam
 from sdfo.testing.expiring import moment, sql

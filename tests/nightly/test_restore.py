@@ -12,8 +12,8 @@ import pytest
 from sdfo.catalog import Availability, Query
 from sdfo.client import Archive as Client
 from sdfo.errors import WrongStore
-from sdfo.nightly.gc import gc
-from sdfo.nightly.restore import restore
+from sdfo.nightly.care.gc import gc
+from sdfo.nightly.care.restore import restore
 from sdfo.testing.archive import APART, Archive, fill
 from sdfo.testing.exams import make_exam
 

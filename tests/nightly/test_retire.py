@@ -16,12 +16,12 @@ from sdfo.catalog.rebuild import rebuild
 from sdfo.client import Archive as Client
 from sdfo.errors import WrongStore
 from sdfo.model import Form, Tier
-from sdfo.nightly import scrub as scrub_step
-from sdfo.nightly.asking import Asked, Asking
-from sdfo.nightly.elsewhere import Elsewhere
-from sdfo.nightly.expire import ExpireReport
-from sdfo.nightly.restore import restore
-from sdfo.nightly.retire import retire
+from sdfo.nightly.care import scrub as scrub_step
+from sdfo.nightly.care.elsewhere import Elsewhere
+from sdfo.nightly.care.restore import restore
+from sdfo.nightly.freeing.expire import ExpireReport
+from sdfo.nightly.freeing.facts import Asked, Asking
+from sdfo.nightly.freeing.retire import retire
 from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.testing.dying import killed_at
 from sdfo.testing.expiring import SPOILT, age, all_may_go, files_of, freed, moment, sql, studies

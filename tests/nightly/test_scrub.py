@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sdfo.errors import Fuse, WrongStore
-from sdfo.nightly.scrub import ScrubReport, scrub
+from sdfo.nightly.care.scrub import ScrubReport, scrub
 from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.testing.dying import killed_at
 from sdfo.testing.expiring import moment, sql
@@ -159,7 +159,7 @@ def test_killed_it_is_made_good_by_the_next(old: Archive, point: str) -> None:
     assert killed_at(point, lambda: scrubbed(old))
     scrubbed(old)
     if point == "scrub.marked":  # known to be damaged: what is lost is looked for by listing
-        from sdfo.nightly.restore import restore
+        from sdfo.nightly.care.restore import restore
 
         restore(old.place("x"), None)
     assert old.parts() == before

@@ -18,9 +18,9 @@ from sqlalchemy import update
 from sdfo.catalog import Availability, Query, VolumeRow, tables
 from sdfo.errors import Fenced, Full, LeaseHeld, Postponed, WrongStore
 from sdfo.model import Tier
-from sdfo.nightly import sealing
-from sdfo.nightly.gc import gc
+from sdfo.nightly.care.gc import gc
 from sdfo.nightly.place import init
+from sdfo.nightly.tape import sealing
 from sdfo.sdicom import Part
 from sdfo.stores.local import LocalStore
 from sdfo.testing.archive import APART, Archive, fill, new_archive
@@ -457,7 +457,7 @@ def test_a_full_disk_ends_the_step(waiting: Archive, monkeypatch: pytest.MonkeyP
 
 def test_another_codec_writes_it_and_restores_all(archive: Archive) -> None:
     """Each part with the codec of the setting, in form `file`; from the volume the originals come back byte for byte."""
-    from sdfo.nightly.restore import restore
+    from sdfo.nightly.care.restore import restore
 
     make_exam(archive.san / "ct", slices=2, modality="CT", seed=3, size=64)
     archive.night()

@@ -11,7 +11,7 @@ import pytest
 from sdfo.catalog import Query
 from sdfo.crashpoints import NAMES
 from sdfo.model import Tier
-from sdfo.nightly.gc import gc
+from sdfo.nightly.care.gc import gc
 from sdfo.testing.archive import APART, Archive, fill, new_archive
 from sdfo.testing.dying import killed_at, killed_at_fsync
 from sdfo.testing.exams import make_exam

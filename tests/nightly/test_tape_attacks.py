@@ -17,11 +17,11 @@ from sdfo.catalog.catalog import Catalog
 from sdfo.client import Archive as Client
 from sdfo.errors import Full, OnTape, WrongStore
 from sdfo.model import Tier
-from sdfo.nightly import sealing
-from sdfo.nightly.gc import gc
-from sdfo.nightly.recall import recall, wait
-from sdfo.nightly.receiving import attend
-from sdfo.nightly.restore import restore
+from sdfo.nightly.care.gc import gc
+from sdfo.nightly.care.restore import restore
+from sdfo.nightly.tape import sealing
+from sdfo.nightly.tape.recall import recall, wait
+from sdfo.nightly.tape.receiving import attend
 from sdfo.stores import Sink, Store
 from sdfo.stores.local import LocalStore
 from sdfo.testing.archive import Archive, fill, new_archive

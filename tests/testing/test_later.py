@@ -13,8 +13,8 @@ from sdfo.catalog import tables
 from sdfo.catalog.freeing import CLOCK
 from sdfo.catalog.types import Moment
 from sdfo.errors import UsageError
-from sdfo.nightly.clock import OURS, doubt
-from sdfo.nightly.expire import expire
+from sdfo.nightly.freeing.clock import OURS, doubt
+from sdfo.nightly.freeing.expire import expire
 from sdfo.testing.archive import Archive, fill, new_archive
 from sdfo.testing.expiring import FREE, freed
 from sdfo.testing.later import later, main

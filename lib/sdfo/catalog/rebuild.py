@@ -81,7 +81,7 @@ class RebuildReport:
 Mounted = Callable[[], Store]
 """Gives the near-line store; raises where it is not there, or not there any more: what is missing then is not lost."""
 
-Elsewhere = Callable[[str, str], AbstractContextManager[Part]]
+MadeAgain = Callable[[str, str], AbstractContextManager[Part]]
 """Of a study and a check: the part as it was published, made again out of a copy on a slower tier. `SdfoError` if none is."""
 
 Volumes = Iterable[tuple[VolumeRow, Sequence[NewCopy]]]
@@ -94,7 +94,7 @@ def rebuild(
     nearline: Mounted | None = None,
     volumes: Volumes = (),
     *,
-    elsewhere: Elsewhere | None = None,
+    elsewhere: MadeAgain | None = None,
     replace: bool = False,
 ) -> RebuildReport:
     """Fill the catalog from `store`, the one at `hdfs.root`. One that holds anything is refused, or emptied by `replace`.
@@ -204,7 +204,7 @@ class _Replay:
         store: Store,
         found: Collection[str],
         planned: Mapping[str, _Planned],
-        elsewhere: Elsewhere | None = None,
+        elsewhere: MadeAgain | None = None,
     ) -> None:
         self._store, self._found, self._planned, self._elsewhere = store, found, planned, elsewhere
         self.done: set[str] = set()

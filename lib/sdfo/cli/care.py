@@ -68,7 +68,7 @@ def gc(
 ) -> Answer:
     """Remove attempts of runs that are over, once they are a day old."""
     from sdfo.nightly import figures
-    from sdfo.nightly.gc import gc as collect
+    from sdfo.nightly.care.gc import gc as collect
 
     done = collect(given(ctx).place("gc"), dry_run=dry_run)
     would = "would be removed" if dry_run else "removed"
@@ -97,8 +97,8 @@ def rebuild(
     Exit 1 if a file is missing or cannot be read: the report names it.
     """
     from sdfo.catalog.rebuild import rebuild as again
-    from sdfo.nightly.elsewhere import Elsewhere
-    from sdfo.nightly.sealing import recorded
+    from sdfo.nightly.care.elsewhere import Elsewhere
+    from sdfo.nightly.tape.sealing import recorded
 
     place = given(ctx).place("rebuild")
     nearline = place.mounted_nearline if place.has_nearline and not without_nearline else None
@@ -121,7 +121,7 @@ def _recalled(place: Place, volumes: Collection[str]) -> list[str]:
     """Ask for the volumes that hold parts which lie nowhere else, and say so."""
     if not volumes:
         return []
-    from sdfo.nightly.recall import ask
+    from sdfo.nightly.tape.recall import ask
 
     row = ask(place, "catalog rebuild", sorted(volumes))
     names = ", ".join(row.volumes)

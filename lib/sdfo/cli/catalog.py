@@ -27,7 +27,7 @@ def add_commands(catalog: typer.Typer) -> None:
 def backup(ctx: typer.Context, run: Run) -> Answer:
     """Back up the catalog: one private file on HDFS and near-line, read back and compared row by row."""
     from sdfo.nightly import figures
-    from sdfo.nightly.catalog_backup import STEP, catalog_backup
+    from sdfo.nightly.care.catalog_backup import STEP, catalog_backup
 
     place = given(ctx).place(run)
     done = catalog_backup(place)
@@ -51,7 +51,7 @@ def restore(
     """
     from sdfo.catalog.dump import Dump
     from sdfo.catalog.restoring import restore as bring_back
-    from sdfo.nightly.catalog_backup import chosen
+    from sdfo.nightly.care.catalog_backup import chosen
 
     place = given(ctx).place("catalog-restore")
     tier, store, name, damaged = chosen(place, path)
@@ -80,8 +80,8 @@ def compare(
     Exit 1 when they differ: what is missing, what is unknown, what has another size or check.
     """
     from sdfo.nightly import figures
-    from sdfo.nightly.compare import compare as compared
-    from sdfo.nightly.compare import tiers
+    from sdfo.nightly.care.compare import compare as compared
+    from sdfo.nightly.care.compare import tiers
 
     place = given(ctx).place("catalog-compare")
     with showing("compare") as progress:

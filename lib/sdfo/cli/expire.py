@@ -14,7 +14,7 @@ from sdfo.cli.steps import PANEL
 from sdfo.errors import UsageError
 
 if TYPE_CHECKING:
-    from sdfo.nightly.expire import ExpireReport
+    from sdfo.nightly.freeing.expire import ExpireReport
     from sdfo.nightly.place import Place
 
 SHOWN = 50
@@ -41,8 +41,8 @@ def expire(
 ) -> Answer:
     """Remove copies that are old and proven safe elsewhere: every line of the gate true, or they stay."""
     from sdfo.model import Tier
-    from sdfo.nightly.expire import expire as step
-    from sdfo.nightly.retire import retire
+    from sdfo.nightly.freeing.expire import expire as step
+    from sdfo.nightly.freeing.retire import retire
 
     if reopen:
         return _reopened(given(ctx).place("reopen"))
@@ -82,8 +82,8 @@ def _text(found: ExpireReport) -> list[Any]:
 
 
 def _reopened(place: Place) -> Answer:
-    from sdfo.nightly.clock import OURS
-    from sdfo.nightly.reopening import reopen
+    from sdfo.nightly.freeing.clock import OURS
+    from sdfo.nightly.freeing.reopening import reopen
 
     found = reopen(place, OURS)
     text = ["the gate is open again: holds now in force: " + (_ids(each.id for each in found.after) or "none")]

@@ -23,7 +23,7 @@ def bring_back(place: Place, archive: Archive, uid: str, wait: bool) -> None:
 
     From then on the archive's reader asks for others too, where a nearer copy turns out to be damaged.
     """
-    from sdfo.nightly.recall import away, volumes_of
+    from sdfo.nightly.tape.recall import away, volumes_of
 
     def recalled(location: Location) -> bool:
         _fetch(place, uid, volumes_of([[location]]), wait)
@@ -37,8 +37,8 @@ def bring_back(place: Place, archive: Archive, uid: str, wait: bool) -> None:
 
 def _fetch(place: Place, uid: str, volumes: list[str], wait: bool) -> None:
     from sdfo.catalog.recalls import DONE, FAILED
-    from sdfo.nightly.recall import ask
-    from sdfo.nightly.recall import wait as waited
+    from sdfo.nightly.tape.recall import ask
+    from sdfo.nightly.tape.recall import wait as waited
 
     row = ask(place, uid, volumes)
     if wait and row.state not in (DONE, FAILED):

@@ -122,7 +122,7 @@ def restore(
 
     Exit 1: something cannot be made again; 75: a volume must come back from tape first.
     """
-    from sdfo.nightly.restore import restore as step
+    from sdfo.nightly.care.restore import restore as step
 
     if (uid is None) is not lost:
         raise UsageError("give a UID, or --lost", next_command="sdfo restore --help")
@@ -133,16 +133,10 @@ def restore(
     rows = [(row.study, row.ordinal, row.tier, row.path, row.why, row.done) for row in found.rows]
     text: list[Any] = [Table(heads, rows, frozenset({"part"})), ""] if rows else []
     would = "would be restored" if dry_run else "restored"
-    bad = f"{found.restored} {would}, {found.queued} to be backed up again, {found.lost} lost"
-    bad += f", {found.recalled} recalled from tape" if found.recalled else ""
-    whole = (
-        "nothing is lost"
-        if lost and not rows
-        else bad
-        if lost
-        else f"{found.whole} of {found.copies} copies whole, {bad}"
-    )
-    text.append(whole)
+    whole = [] if lost else [f"{found.whole} of {found.copies} copies whole"]
+    made = [f"{found.restored} {would}", f"{found.queued} to be backed up again", f"{found.lost} lost"]
+    made += [f"{found.recalled} recalled from tape"] if found.recalled else []
+    text.append(", ".join(whole + made) if rows or not lost else "nothing is lost")
     text += [] if dry_run else _after(place, again=found.recalled > 0)
     return Answer(found, text, 1 if found.lost else 75 if found.recalled else 0)
 

@@ -16,7 +16,7 @@ from sdfo.nightly.summary import STEPS, NightReport, waits_for
 
 def not_backed_up(place: Place) -> str | None:
     """Back up the catalog, as the DAG's task does; why it could not be, which takes nothing back of the night."""
-    from sdfo.nightly.catalog_backup import catalog_backup
+    from sdfo.nightly.care.catalog_backup import catalog_backup
 
     try:
         catalog_backup(place)

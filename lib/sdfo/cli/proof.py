@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 def scrub(ctx: typer.Context, run: Run) -> Answer:
     """Read tonight's share of all copies again, oldest first; mend what is damaged. Exit 1: something cannot be mended."""
     from sdfo.nightly import figures
-    from sdfo.nightly.scrub import scrub as step
+    from sdfo.nightly.care.scrub import scrub as step
 
     place = given(ctx).place(run)
     with showing("scrub") as progress:
@@ -51,7 +51,7 @@ def drill(
 ) -> Answer:
     """Restore a sample from near-line and tape to a scratch folder and compare. Exit 1: it is not green."""
     from sdfo.nightly import figures
-    from sdfo.nightly.drill import drill as step
+    from sdfo.nightly.care.drill import drill as step
 
     place = given(ctx).place(run)
     with showing("drill") as progress:

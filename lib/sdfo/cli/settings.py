@@ -42,7 +42,7 @@ def _policies(settings: Any) -> Iterator[dict[str, str]]:
 
 def _policy(settings: Any, modality: str, ceiling: float | None) -> dict[str, str]:
     from sdfo.model import Tier
-    from sdfo.nightly import gate
+    from sdfo.nightly.freeing import gate
 
     own = (modality,) if modality else ()
     terms = {tier: gate.terms(settings.expire, tier, own) for tier in (Tier.SAN, Tier.HDFS, Tier.NEARLINE)}

@@ -97,7 +97,7 @@ def _tape(place: Place) -> list[Finding]:
 
 
 def _waits_for_tapes(place: Place) -> Finding:
-    from sdfo.nightly.awaited import awaited
+    from sdfo.nightly.tape.awaited import awaited
 
     found, most = awaited(place), place.settings.limits.receipt_age_hours
     age = "" if found.hours is None else f", the oldest for {found.hours:.1f} h (at most {most:g})"
@@ -107,7 +107,7 @@ def _waits_for_tapes(place: Place) -> Finding:
 
 def _catalog_backup(place: Place) -> Finding:
     """The last one that is done; the gate lets nothing go without tonight's."""
-    from sdfo.nightly.catalog_backup import STEP
+    from sdfo.nightly.care.catalog_backup import STEP
 
     row = place.catalog.last_step(STEP, "done")
     if row is None or row[1].ended is None:
@@ -175,21 +175,17 @@ def _first_load(place: Place) -> list[Finding]:
 def _care(place: Place) -> list[Finding]:
     """The last scrub, drill and expiry, and a gate that was shut by a rebuild."""
     from sdfo.catalog.freeing import SHUT
-    from sdfo.nightly import care
+    from sdfo.nightly.care import standing
 
-    next_ones = {
-        "scrub": "sdfo restore --lost --dry-run",
-        "drill": "sdfo drill --run ID --wait",
-        "expire": "sdfo expire --run ID",
-    }
+    next_ones = {"scrub": "sdfo restore --lost --dry-run", "drill": "sdfo drill --run ID --wait"}
     lines = [
         Finding(
             f"last {row.step}",
             not row.bad,
             f"{row.state} {row.ended}: {row.said}",
-            next_ones[row.step] if row.bad else "",
+            next_ones.get(row.step, f"sdfo {standing.command(row.step)} --run ID") if row.bad else "",
         )
-        for row in care.rows(place)
+        for row in standing.rows(place)
     ]
     shut = place.catalog.gate_marks().get(SHUT)
     if shut is not None:

@@ -18,7 +18,7 @@ from sdfo.errors import UsageError
 if TYPE_CHECKING:
     from sdfo.catalog import Catalog, RecallRow, VolumeRow
     from sdfo.nightly.place import Place
-    from sdfo.nightly.stage import StageReport
+    from sdfo.nightly.tape.stage import StageReport
 
 Volume = Annotated[str, typer.Argument(metavar="VOLUME", help="As `sdfo tape ls` lists them.")]
 
@@ -45,7 +45,7 @@ def stage(
     ] = False,
 ) -> Answer:
     """Take receipts and volumes that came back; make volumes of what waits for tape. Exit 75: the staging area is full."""
-    from sdfo.nightly.stage import stage as step
+    from sdfo.nightly.tape.stage import stage as step
 
     place = given(ctx).place(run)
     with showing("stage") as progress:
@@ -171,7 +171,7 @@ def recall(
     uid: Annotated[str, typer.Argument(metavar="UID", help="Of a study, a series or an instance.")],
 ) -> Answer:
     """Ask the tape system for all of this that is on tape. It stays in the staging area for `tape.pin_hours`."""
-    from sdfo.nightly.recall import recall as step
+    from sdfo.nightly.tape.recall import recall as step
 
     row = step(given(ctx).place("recall"), uid)
     return Answer(_recall(row), [told(row)])
@@ -182,7 +182,7 @@ def recalls(
     everything: Annotated[bool, typer.Option("--all", help="All there ever were, not the last hundred.")] = False,
 ) -> Answer:
     """Recalls, newest first: how each stands, when it is expected, and until when its volumes stay."""
-    from sdfo.nightly.receiving import attend
+    from sdfo.nightly.tape.receiving import attend
 
     place = given(ctx).place("recall")
     attend(place)

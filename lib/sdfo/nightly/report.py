@@ -16,13 +16,15 @@ from sdfo import crashpoints
 from sdfo.catalog import Queue
 from sdfo.errors import Missing
 from sdfo.model import ExamOutcome, Fate, Kind, Tier
-from sdfo.nightly import awaited, care, ledger, page, todo
+from sdfo.nightly import ledger, page, todo
+from sdfo.nightly.care import standing
 from sdfo.nightly.convert import outcomes_so_far
 from sdfo.nightly.ledger import Settled
 from sdfo.nightly.place import GOOD_NIGHT, Place, is_slice
 from sdfo.nightly.publish import PUBLISHED, PublishedPart
 from sdfo.nightly.scan import SEEN, Seen
 from sdfo.nightly.summary import STEPS, BackupRow, Done, ExamRow, FileRow, NightReport, TierRow
+from sdfo.nightly.tape import awaited
 from sdfo.nightly.turn import turn
 
 T = TypeVar("T")
@@ -78,9 +80,9 @@ def _gathered(place: Place) -> NightReport:
         tiers=(_tier(place),),
         backup=_backup(place.catalog.queue()),
         tape=str(awaited.awaited(place)) if place.has_tape else None,
-        care=care.rows(place),
-        damage=care.damage(place),
-        todo=(*todo.of_run(place, steps, whole, len(unsettled)), *awaited.todo(place), *care.todo(place)),
+        care=standing.rows(place),
+        damage=standing.damage(place),
+        todo=(*todo.of_run(place, steps, whole, len(unsettled)), *awaited.todo(place), *standing.todo(place)),
     )
 
 

@@ -19,12 +19,12 @@ import pydicom
 from sdfo import conf
 from sdfo.cli import main
 from sdfo.nightly.backup import BackupReport, backup
+from sdfo.nightly.care.gc import gc
 from sdfo.nightly.engines import open_engine
-from sdfo.nightly.gc import gc
 from sdfo.nightly.night import night
 from sdfo.nightly.place import Place, init
-from sdfo.nightly.stage import StageReport, stage
 from sdfo.nightly.summary import NightReport
+from sdfo.nightly.tape.stage import StageReport, stage
 from sdfo.stores.local import LocalStore
 from sdfo.testing.exams import make_exam
 from sdfo.tiers.tape.simulate import Library

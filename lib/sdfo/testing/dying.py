@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ def child(work: Work) -> int:
         try:
             work()
         except BaseException:  # noqa: BLE001 a fault must not go on as a second pytest
+            traceback.print_exc()
             os._exit(2)
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

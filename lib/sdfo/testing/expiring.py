@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sdfo.catalog import QuarantineNote, Query
 from sdfo.catalog.holds import HoldKind
 from sdfo.catalog.rebuild import rebuild
-from sdfo.nightly.expire import ExpireReport, expire
+from sdfo.nightly.freeing.expire import ExpireReport, expire
 from sdfo.testing.archive import Archive
 
 FREE: dict[str, Any] = {"expire": {"copies": ["hdfs", "nearline"], "away": ["nearline"]}}

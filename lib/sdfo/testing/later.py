@@ -25,7 +25,7 @@ from sdfo.catalog.freeing import CLOCK
 from sdfo.catalog.types import Moment
 from sdfo.conf import Settings
 from sdfo.errors import SdfoError, UsageError
-from sdfo.nightly.clock import LAST_RUN
+from sdfo.nightly.freeing.clock import LAST_RUN
 from sdfo.stores import Store, open_store
 
 

@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,9 +20,9 @@ import time_machine
 from sdfo.client import Archive as Client
 from sdfo.errors import NotFound
 from sdfo.model import Location
-from sdfo.nightly import drill
-from sdfo.nightly.recall import ask
-from sdfo.nightly.receiving import attend
+from sdfo.nightly.care import drill
+from sdfo.nightly.tape.recall import ask
+from sdfo.nightly.tape.receiving import attend
 from sdfo.testing.archive import new_archive
 from sdfo.testing.year import faults as broken
 from sdfo.testing.year.faults import Faults
@@ -30,10 +31,13 @@ from sdfo.testing.year.steps import PAUSES, Steps
 from sdfo.testing.year.truth import DAY, HDFS, NEARLINE, TAPE, Image, Truth, Wrong, digest
 from sdfo.testing.year.world import START, World
 
+SAME, LOST, WRONG = "same", "lost", "wrong"
+"""How an image came back at the end. What is broken before that raises `Wrong` in its night."""
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a year ended. `recalled`: images that came back from tape alone."""
+    """How a year ended. `recalled`: images that were asked back from tape alone."""
 
     seed: int
     nights: int
@@ -47,9 +51,9 @@ class Outcome:
     faults: dict[str, int]
     died: dict[str, int]
     said: dict[str, int]
-    lost: int = 0
-    wrong: int = 0
-    early: int = 0
+    lost: int
+    wrong: int
+    early: int
 
     def __str__(self) -> str:
         return (
@@ -82,6 +86,7 @@ class Simulation:
         self.faults = Faults(self.truth, self.lot)
         self.steps = Steps(self.archive, plan, self.lot, lambda: self.clock.shift(timedelta(minutes=10)))
         self.night = self.retired = 0
+        self.back = Counter[str]()
         self._pid, self._until = os.getpid(), -1
 
     def run(self) -> Outcome:
@@ -104,6 +109,9 @@ class Simulation:
             faults=self.faults.counts,
             died=dict(self.steps.died),
             said=dict(self.steps.said),
+            lost=self.back[LOST],
+            wrong=self.back[WRONG],
+            early=self.truth.early,
         )
 
     @property
@@ -236,11 +244,11 @@ class Simulation:
         """Every image as it is, then from tape alone: of each part that has a whole copy there, the others are destroyed."""
         self.steps.run("restore", "last")
         for image in self.truth.acknowledged():
-            self._same(image)
+            self.back[self._returned(image)] += 1
         self._fire()
         from_tape = [image for image in self.truth.acknowledged() if self.truth.whole(image.part or "") == {TAPE}]
         for image in from_tape:
-            self._same(image)
+            self.back[self._returned(image)] += 1
         return len(from_tape)
 
     def _fire(self) -> None:
@@ -251,15 +259,19 @@ class Simulation:
                 for tier in (HDFS, NEARLINE):
                     (self.archive.folder / tier / part).unlink(missing_ok=True)
 
-    def _same(self, image: Image) -> None:
+    def _returned(self, image: Image) -> str:
+        """How an image came back."""
         client = self._client
         try:
             found = [one for one in client.locate(image.sop) if one.sha256 == image.sha256]
             data = client.open(image.sop) if any(one.version == 0 for one in found) else client.reader.read(found)
         except NotFound as error:
-            raise Wrong(f"{image.sop} is lost: {error.what}") from error
+            print(f"{image.sop} is lost: {error.what}")
+            return LOST
         if digest(data) != image.sha256:
-            raise Wrong(f"{image.sop} came back as other bytes")
+            print(f"{image.sop} came back as other bytes")
+            return WRONG
+        return SAME
 
     @cached_property
     def _client(self) -> Client:

@@ -20,24 +20,27 @@ from sdfo.crashpoints import NAMES
 from sdfo.errors import Conflict, SdfoError
 from sdfo.model import Tier
 from sdfo.nightly.backup import backup
-from sdfo.nightly.catalog_backup import catalog_backup
-from sdfo.nightly.clock import Clock, Tick
-from sdfo.nightly.drill import drill
+from sdfo.nightly.care.catalog_backup import catalog_backup
+from sdfo.nightly.care.drill import drill
+from sdfo.nightly.care.gc import gc
+from sdfo.nightly.care.restore import restore
+from sdfo.nightly.care.scrub import scrub
 from sdfo.nightly.engines import open_engine
-from sdfo.nightly.expire import expire
-from sdfo.nightly.gc import gc
+from sdfo.nightly.freeing.clock import Clock, Tick
+from sdfo.nightly.freeing.expire import expire
+from sdfo.nightly.freeing.retire import retire
 from sdfo.nightly.night import night
 from sdfo.nightly.place import Place
-from sdfo.nightly.restore import restore
-from sdfo.nightly.retire import retire
-from sdfo.nightly.scrub import scrub
-from sdfo.nightly.stage import stage
+from sdfo.nightly.tape.stage import stage
 from sdfo.stores.local import LocalStore
 from sdfo.testing.archive import Archive
+from sdfo.testing.dying import child
 from sdfo.testing.year.plan import Plan
 from sdfo.tiers.tape.simulate import Library
 
 Step = Callable[[Place], object]
+_REFUSED = 3
+"""Exit code of a child whose step ended with an error of the archive's before it died."""
 
 
 class Simulated(Clock):
@@ -145,30 +148,21 @@ class Steps:
             return False
         point = f"{self.lot.choice(points)}:{self.lot.choice((1, 1, 2, 3))}"
         self._catalog.close()  # no connection goes into the child
-        pid = os.fork()
-        if pid == 0:
-            self._child(lambda: work(self.place(run)), point)
-        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+        def dying() -> None:
+            os.environ["SDFO_CRASH_AT"] = point
+            try:
+                work(self.place(run))
+            except SdfoError:
+                os._exit(_REFUSED)
+
+        code = child(dying)
         self.settled()
         if code == -signal.SIGKILL:
             self.died[point.partition(":")[0]] += 1
-        elif code not in (0, 3):
+        elif code not in (0, _REFUSED):
             raise RuntimeError(f"step {name} of {run} ended with {code}")
         return code == -signal.SIGKILL
-
-    @staticmethod
-    def _child(work: Callable[[], object], point: str) -> None:
-        os.environ["SDFO_CRASH_AT"] = point
-        try:
-            work()
-        except SdfoError:
-            os._exit(3)
-        except BaseException:  # noqa: BLE001 a fault must not go on as a second simulation
-            import traceback
-
-            traceback.print_exc()
-            os._exit(2)
-        os._exit(0)
 
     # ---- the operator
 

@@ -19,14 +19,14 @@ from sdfo.catalog import CopyRow, RecallRow
 from sdfo.catalog.recalls import FAILED, WAITING
 from sdfo.errors import Exists, FormatError, Missing, OnTape, OutOfRange, Postponed, StoreError, WrongStore
 from sdfo.model import PartOutcome, Tier
+from sdfo.nightly.care.faults import Held, fault, found, still_there
+from sdfo.nightly.care.sources import Grace, from_san, task_of
 from sdfo.nightly.engines import Progress, silent
 from sdfo.nightly.local import LocalEngine
-from sdfo.nightly.looking import Held, fault, found, still_there
-from sdfo.nightly.nearest import Grace, from_san, task_of
 from sdfo.nightly.place import Place
 from sdfo.nightly.putting import put
-from sdfo.nightly.recall import ask, wait
 from sdfo.nightly.summary import Damage
+from sdfo.nightly.tape.recall import ask, wait
 from sdfo.nightly.turn import Turn, turn
 from sdfo.sdicom import Part
 from sdfo.stores import Store

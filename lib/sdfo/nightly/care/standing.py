@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from sdfo.catalog.freeing import SHUT
+from sdfo.model import Tier
 from sdfo.nightly import figures
-from sdfo.nightly.asking import CATALOG_BACKUP, DRILL
+from sdfo.nightly.freeing.expire import EXPIRE
+from sdfo.nightly.freeing.facts import CATALOG_BACKUP, DRILL
+from sdfo.nightly.freeing.retire import step_of
 from sdfo.nightly.place import Place
 from sdfo.nightly.summary import CareRow, Damage, Todo
 
@@ -43,7 +46,7 @@ def todo(place: Place) -> Iterator[Todo]:
     for step in _SAID:
         row = place.catalog.last_ended(step)
         if row is not None and row.state == "failed":
-            yield Todo(f"the last {step} failed: {row.report.get('error', '')}", f"sdfo {step} --run {run}")
+            yield Todo(f"the last {step} failed: {row.report.get('error', '')}", f"sdfo {command(step)} --run {run}")
     backup = place.catalog.last_ended(CATALOG_BACKUP)
     if backup is not None and backup.state == "failed":
         yield Todo(
@@ -57,6 +60,12 @@ def todo(place: Place) -> Iterator[Todo]:
         yield Todo(f"{many} can be made again out of volumes that were asked for", "sdfo restore --lost --wait")
     if scrub is not None and scrub.report.get("lost"):
         yield Todo(f"{scrub.report['lost']} damaged copies cannot be made again", "sdfo restore --lost --dry-run")
+
+
+def command(step: str) -> str:
+    """The words that do a step again: `expire-hdfs` is `sdfo expire --tier hdfs`."""
+    name, _, tier = step.partition("-")
+    return f"{name} --tier {tier}" if tier else name
 
 
 def _is_bad(state: str, said: Said) -> bool:
@@ -80,10 +89,18 @@ def _drill(said: Said) -> str:
 
 
 def _expire(said: Said) -> str:
-    gone = f"{figures.many(said['files'], 'file')}, {figures.size(said['bytes'])} went"
+    what = "file" if said["tier"] == Tier.SAN else "part"
+    gone = f"{figures.many(said['files'], what)}, {figures.size(said['bytes'])} went"
     return (
         f"{gone}; {said['removed']} removed for good, {said['grace']} in their days of grace, {said['back']} put back"
     )
 
 
-_SAID: dict[str, Callable[[Said], str]] = {"scrub": _scrub, DRILL: _drill, "expire": _expire}
+_SAID: dict[str, Callable[[Said], str]] = {
+    "scrub": _scrub,
+    DRILL: _drill,
+    EXPIRE: _expire,
+    step_of(Tier.HDFS): _expire,
+    step_of(Tier.NEARLINE): _expire,
+}
+"""By the step's name in the catalog."""

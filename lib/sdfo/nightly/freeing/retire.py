@@ -6,9 +6,7 @@ is open for it still. Between move and commit a kill leaves a file there whose c
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -18,18 +16,19 @@ from sdfo.catalog import CopyRow, PartRow
 from sdfo.conf import GIB
 from sdfo.errors import Exists, Missing
 from sdfo.model import Tier
-from sdfo.nightly import gate
-from sdfo.nightly.asking import Asked, Asking, Candidate, tonight
-from sdfo.nightly.clock import OURS, Clock
+from sdfo.nightly.care.faults import fault, still_there
+from sdfo.nightly.care.sources import FOLDER
 from sdfo.nightly.engines import Progress, silent
-from sdfo.nightly.expire import EXPIRE, MEANWHILE, ExpireReport, Gone
-from sdfo.nightly.gate import Night
-from sdfo.nightly.looking import fault, still_there
+from sdfo.nightly.freeing import gate
+from sdfo.nightly.freeing.clock import OURS, Clock
+from sdfo.nightly.freeing.expire import EXPIRE, MEANWHILE, ExpireReport, Gone
+from sdfo.nightly.freeing.facts import Asked, Asking, Candidate, tonight
+from sdfo.nightly.freeing.gate import Night
+from sdfo.nightly.freeing.tally import Tally
 from sdfo.nightly.place import Place
 from sdfo.nightly.turn import Turn, turn
 from sdfo.stores import Store
 
-FOLDER = "expired"
 BESIDE = "no file beside it"
 """Parts with files apart stay: another part of the exam may name the same one, and both would have to go at once."""
 _PAGE = 500
@@ -58,8 +57,7 @@ class _Retire:
     def __init__(self, place: Place, tier: Tier, night: Night, progress: Progress, mine: Turn | None) -> None:
         self.place, self.tier, self.night, self.progress, self.mine = place, tier, night, progress, mine
         self.store: Store = place.store if tier is Tier.HDFS else place.nearline
-        self.stopped, self.alone, self.failed = Counter[str](), Counter[str](), Counter[str]()
-        self.kept = Counter[str]()
+        self.tally = Tally()
         self.gone: list[Gone] = []
         self.size = self.removed = self.removed_bytes = self.left = 0
 
@@ -89,15 +87,10 @@ class _Retire:
 
     def _part(self, part: PartRow, copy: CopyRow) -> None:
         asked = self._asked(part)
-        self.stopped.update(asked.lines.keys())
-        if len(asked.lines) == 1:
-            self.alone.update(asked.lines.keys())
-        if asked.lines:
+        lines = asked.lines or ((BESIDE,) if self.place.catalog.aparts(part.id) else ())
+        if self.tally.stops(lines):
             return
-        if self.place.catalog.aparts(part.id):
-            self.stopped[BESIDE] += 1
-            self.alone[BESIDE] += 1
-        elif self.mine is None or (self._may_go(part.study) and self._moved(self.mine, part, copy)):
+        if self.mine is None or (self._may_go(part.study) and self._moved(self.mine, part, copy)):
             self.gone.append(Gone(part.study, 0, 1, copy.size))
             self.size += copy.size
 
@@ -111,10 +104,10 @@ class _Retire:
         try:
             self.store.rename(copy.path, f"{FOLDER}/{self.place.run}/{copy.path}")
         except Missing:
-            self.failed["it is not there: sdfo restore --lost"] += 1
+            self.tally.failed["it is not there: sdfo restore --lost"] += 1
             return False
         except Exists:
-            self.failed["one like it lies in its days of grace"] += 1
+            self.tally.failed["one like it lies in its days of grace"] += 1
             return False
         crashpoints.passing("retire.renamed")
         self.place.catalog.mark_copies(mine.lease, [(part.id, self.tier, "retired", None)])
@@ -134,7 +127,7 @@ class _Retire:
                 try:
                     self.store.rename(there, path)
                 except Exists:  # made again meanwhile; what lies in its grace is an equal one
-                    self.failed["one like it was made again"] += 1
+                    self.tally.failed["one like it was made again"] += 1
                     continue
                 if known is not None:
                     self._prove(known[1])
@@ -155,11 +148,13 @@ class _Retire:
             if row is None or known is None or known[1].state != "retired" or (row.ended or row.started) > due:
                 continue
             lines = self._asked(known[0]).lines
-            self.kept.update(lines.keys())
+            self.tally.kept.update(lines.keys())
             if lines or not self._may_go(known[0].study):
                 continue
-            with suppress(Missing):  # a restore put it back meanwhile
+            try:
                 self.store.delete(there)
+            except Missing:  # a restore put it back meanwhile
+                continue
             crashpoints.passing("retire.deleted")
             self.removed, self.removed_bytes = self.removed + 1, self.removed_bytes + size
 
@@ -170,25 +165,20 @@ class _Retire:
         still_there(self.place, self.tier)
         if self.place.catalog.may_go(self.mine.lease, study):
             return True
-        self.stopped[MEANWHILE] += 1
-        return False
+        return not self.tally.stops((MEANWHILE,))
 
     def _report(self) -> ExpireReport:
         grace = [size for _, _, _, size in self._in_grace()]
-        order = [*(line.name for line in gate.LINES), BESIDE, MEANWHILE]
         return ExpireReport(
             tier=self.tier,
             dry_run=self.mine is None,
             files=len(self.gone),
             bytes=self.size,
-            stopped={name: self.stopped[name] for name in order if self.stopped[name]},
-            alone={name: self.alone[name] for name in order if self.alone[name]},
             removed=self.removed,
             removed_bytes=self.removed_bytes,
             grace=len(grace),
             grace_bytes=sum(grace),
-            kept={name: self.kept[name] for name in order if self.kept[name]},
-            failed=dict(self.failed.most_common()),
             left=self.left,
             exams=tuple(self.gone),
+            **self.tally.told(),
         )

@@ -17,13 +17,13 @@ from sdfo.catalog.recalls import DONE, WAITING
 from sdfo.catalog.volumes import DAMAGED, VERIFIED, WRITTEN
 from sdfo.errors import FormatError, Missing, OutOfRange
 from sdfo.model import Tier
-from sdfo.nightly.asking import DRILL
+from sdfo.nightly.care.faults import still_there
+from sdfo.nightly.care.scrub import mended
 from sdfo.nightly.engines import Progress, silent
-from sdfo.nightly.looking import still_there
+from sdfo.nightly.freeing.facts import DRILL
 from sdfo.nightly.place import Place
-from sdfo.nightly.recall import ask, away, wait
-from sdfo.nightly.scrub import mended
 from sdfo.nightly.summary import Damage
+from sdfo.nightly.tape.recall import ask, away, wait
 from sdfo.nightly.turn import Turn, turn
 from sdfo.sdicom import Part
 from sdfo.stores import Store

@@ -16,7 +16,7 @@ from sdfo.errors import NotFound
 from sdfo.model import Location, Tier
 from sdfo.nightly.engines import Progress, silent
 from sdfo.nightly.place import Place
-from sdfo.nightly.receiving import attend
+from sdfo.nightly.tape.receiving import attend
 from sdfo.tiers.tape import exchange
 from sdfo.tiers.tape.exchange import Request
 from sdfo.tiers.tape.reading import whereabouts

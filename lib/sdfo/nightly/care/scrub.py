@@ -16,11 +16,11 @@ from sdfo.catalog import CopyRow, PartRow
 from sdfo.conf import Limits
 from sdfo.errors import Fuse, LeaseHeld
 from sdfo.model import Tier
-from sdfo.nightly.clock import OURS, Clock
+from sdfo.nightly.care.faults import fault, still_there
+from sdfo.nightly.care.restore import restore
 from sdfo.nightly.engines import Progress, silent
-from sdfo.nightly.looking import fault, still_there
+from sdfo.nightly.freeing.clock import OURS, Clock
 from sdfo.nightly.place import Place
-from sdfo.nightly.restore import restore
 from sdfo.nightly.summary import Damage
 from sdfo.nightly.turn import Turn, turn
 from sdfo.stores import Store

@@ -10,9 +10,9 @@ from sdfo.catalog import CopyRow, ExamFacts
 from sdfo.catalog.freeing import APART, SHUT
 from sdfo.errors import FormatError, Missing, OutOfRange, SdfoError
 from sdfo.model import Tier
-from sdfo.nightly import gate
-from sdfo.nightly.clock import Clock, doubt
-from sdfo.nightly.gate import CopyFact, Facts, Night
+from sdfo.nightly.freeing import gate
+from sdfo.nightly.freeing.clock import Clock, doubt
+from sdfo.nightly.freeing.gate import CopyFact, Facts, Night
 from sdfo.nightly.place import Place
 from sdfo.sdicom import Part
 from sdfo.stores import Store

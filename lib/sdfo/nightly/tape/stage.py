@@ -22,11 +22,11 @@ from sdfo.errors import Exists, FormatError, Missing, OutOfRange, Postponed, Vol
 from sdfo.model import Tier
 from sdfo.nightly.backup import MOST_TRIES
 from sdfo.nightly.batches import cut
+from sdfo.nightly.care.faults import still_there
 from sdfo.nightly.engines import Progress, silent
-from sdfo.nightly.looking import still_there
 from sdfo.nightly.place import Place
-from sdfo.nightly.receiving import Attended, Received, attend, offer, offer_all, take_receipts
-from sdfo.nightly.sealing import Gathered, NotWhole, copies, gather, seal
+from sdfo.nightly.tape.receiving import Attended, Received, attend, offer, offer_all, take_receipts
+from sdfo.nightly.tape.sealing import Gathered, NotWhole, copies, gather, seal
 from sdfo.nightly.turn import Turn, turn
 from sdfo.stores import Stat
 from sdfo.tiers import tape

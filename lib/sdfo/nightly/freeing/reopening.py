@@ -7,7 +7,7 @@ from typing import Any
 
 from sdfo.catalog import Hold
 from sdfo.catalog.freeing import SHUT
-from sdfo.nightly.clock import Clock, believe
+from sdfo.nightly.freeing.clock import Clock, believe
 from sdfo.nightly.place import Place
 
 

@@ -7,8 +7,7 @@ and each removal the lease's token is checked, and that nobody holds the exam me
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -18,11 +17,12 @@ from sdfo.catalog.freeing import HELD
 from sdfo.conf import GIB
 from sdfo.errors import SanError, WrongSan
 from sdfo.model import Tier
-from sdfo.nightly import gate
-from sdfo.nightly.asking import Asked, Asking, Candidate, tonight
-from sdfo.nightly.clock import OURS, Clock
 from sdfo.nightly.engines import Progress, silent
-from sdfo.nightly.gate import Night
+from sdfo.nightly.freeing import gate
+from sdfo.nightly.freeing.clock import OURS, Clock
+from sdfo.nightly.freeing.facts import Asked, Asking, Candidate, tonight
+from sdfo.nightly.freeing.gate import Night
+from sdfo.nightly.freeing.tally import Tally
 from sdfo.nightly.place import Place
 from sdfo.nightly.turn import Turn, turn
 from sdfo.tiers.aside import Aside, AsideFile
@@ -98,8 +98,7 @@ def expire(place: Place, progress: Progress = silent, *, dry_run: bool = False, 
 class _Expire:
     def __init__(self, place: Place, aside: Aside, night: Night, progress: Progress, mine: Turn | None) -> None:
         self.place, self.aside, self.night, self.progress, self.mine = place, aside, night, progress, mine
-        self.stopped, self.alone, self.failed = Counter[str](), Counter[str](), Counter[str]()
-        self.kept = Counter[str]()
+        self.tally = Tally()
         self.gone: dict[tuple[str, int], list[int]] = defaultdict(list)
         self.freed: list[Freed] = []
         self.emptied: list[bytes] = []
@@ -124,8 +123,7 @@ class _Expire:
     def _take_all(self) -> None:
         folders = self.place.catalog.old_folders(self.before)
         young = self.place.catalog.on_san()[0] - sum(folder.files for folder in folders)
-        self.stopped[YOUNG] += young
-        self.alone[YOUNG] += young
+        self.tally.stops((YOUNG,), young)
         most = self.place.settings.expire.gib_per_run * GIB
         for number, folder in enumerate(folders, 1):
             if self.size >= most:
@@ -143,25 +141,19 @@ class _Expire:
         before = len(self.freed)
         for ordinal, file in held:
             asked = asking[file.study or ""].closed(Candidate(Tier.SAN, file.first_seen, file.digest))
-            if self._stops(asked):
+            if self.tally.stops(asked.lines):
                 continue
             try:
                 self._file(folder, ordinal, file, asking[file.study or ""], asked)
             except WrongSan:
                 raise
             except SanError as error:
-                self.failed[error.what] += 1
+                self.tally.failed[error.what] += 1
         if len(self.freed) > before:
             self._after(folder)
 
     def _is_old(self, file: SanFile) -> bool:
         return file.first_seen is not None and file.first_seen < self.before
-
-    def _stops(self, asked: Asked) -> bool:
-        self.stopped.update(asked.lines.keys())
-        if len(asked.lines) == 1:
-            self.alone.update(asked.lines.keys())
-        return bool(asked.lines)
 
     def _file(self, folder: OldFolder, ordinal: int, file: SanFile, asking: Asking, asked: Asked) -> None:
         """One file whose cheap lines are true: the copies are looked at, then it is read, then it goes."""
@@ -170,7 +162,7 @@ class _Expire:
             look = self.aside.look(path)
             differs = None if look.sha256 == file.digest else "it is not what was archived"
             asked = asking.looked(asked, differs)
-        if self._stops(asked):
+        if self.tally.stops(asked.lines):
             return
         if self.mine is None or self._moved(folder, file, path):
             self.gone[study, folder.id].append(file.size)
@@ -200,8 +192,7 @@ class _Expire:
         self.aside.require()
         if self.place.catalog.may_go(self.mine.lease, study, folder_id):
             return True
-        self.stopped[MEANWHILE] += 1
-        return False
+        return not self.tally.stops((MEANWHILE,))
 
     def _is(self, taken: AsideFile, sha256: str) -> bool:
         """Not what changes, cannot be read, or is a link or a folder that came to its name."""
@@ -253,7 +244,7 @@ class _Expire:
             except WrongSan:
                 raise
             except SanError as error:
-                self.failed[error.what] += 1
+                self.tally.failed[error.what] += 1
                 continue
             emptied = [freed.folder] if self.aside.empty(freed.folder, [freed.name]) else []
             if self.mine is not None:
@@ -281,7 +272,7 @@ class _Expire:
                 except WrongSan:
                     raise
                 except SanError as error:
-                    self.failed[error.what] += 1
+                    self.tally.failed[error.what] += 1
             if len(gone) >= BATCH:
                 self._forget(gone)
         self._forget(gone)
@@ -291,7 +282,7 @@ class _Expire:
         asking = self._asking(each.file.study, each.folder_id)
         asked = asking.closed(Candidate(Tier.SAN, each.file.first_seen, each.file.sha256))
         asked = asked if asked.lines else asking.looked(asked)
-        self.kept.update(asked.lines.keys())
+        self.tally.kept.update(asked.lines.keys())
         if asked.lines:
             return False
         look = self.aside.look_aside(taken)
@@ -327,23 +318,15 @@ class _Expire:
             files=sum(map(len, self.gone.values())),
             bytes=self.size,
             emptied=self.none_left,
-            stopped={name: self.stopped[name] for name in _names(self.stopped)},
-            alone={name: self.alone[name] for name in _names(self.alone)},
             back=self.back,
             removed=len(self.removed),
             removed_bytes=sum(self.removed),
             grace=len(grace),
             grace_bytes=sum(each.file.size for each in grace),
-            kept={name: self.kept[name] for name in _names(self.kept)},
-            failed=dict(self.failed.most_common()),
             left=self.left,
             exams=tuple(Gone(*whose, len(sizes), sum(sizes)) for whose, sizes in self.gone.items()),
+            **self.tally.told(),
         )
-
-
-def _names(counts: Counter[str]) -> Iterator[str]:
-    """In the order of the gate's lines."""
-    return (name for name in (*(line.name for line in gate.LINES), MEANWHILE) if counts[name])
 
 
 def _path(each: InGrace) -> bytes:

@@ -1,0 +1,1 @@
+"""Copies and catalog kept whole: read again, compared, made again, backed up."""

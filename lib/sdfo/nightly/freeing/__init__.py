@@ -1,0 +1,1 @@
+"""Copies that may go: the gate, what it is told, and the two steps in which they go."""

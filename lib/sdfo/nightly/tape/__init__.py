@@ -1,0 +1,1 @@
+"""The steps of the tape tier: staging, receipts, volumes that come back, recalls."""
