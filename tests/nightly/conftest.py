@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sdfo.testing.archive import Archive, fill, new_archive
+from sdfo.testing.expiring import all_may_go
 
 
 @pytest.fixture
@@ -33,3 +34,19 @@ def waiting(published: Archive, tmp_path: Path) -> Archive:
 def backed(waiting: Archive) -> Archive:
     waiting.backup()
     return waiting
+
+
+@pytest.fixture(scope="module")
+def may_go(tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    archive = new_archive(tmp_path_factory.mktemp("may-go"))
+    fill(archive.san, range(2), 16)
+    assert archive.night().good
+    all_may_go(archive)
+    archive.place().catalog.close()
+    return archive
+
+
+@pytest.fixture
+def ripe(may_go: Archive, tmp_path: Path) -> Archive:
+    """Two exams of two images that may go from the SAN, in an archive of the test's own."""
+    return may_go.copy(tmp_path / "archive")

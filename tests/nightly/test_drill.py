@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -35,8 +34,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Archive:
 
 @pytest.fixture
 def backed_up(template: Archive, tmp_path: Path) -> Archive:
-    shutil.copytree(template.folder, tmp_path / "archive", symlinks=True)
-    return Archive(tmp_path / "archive")
+    return template.copy(tmp_path / "archive")
 
 
 def drilled(archive: Archive, run: str = "d1", **own: object) -> DrillReport:

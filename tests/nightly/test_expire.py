@@ -28,7 +28,7 @@ from sdfo.tiers.tape.simulate import Library
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Archive:
+def may_go(tmp_path_factory: pytest.TempPathFactory) -> Archive:
     """Two exams of two images that may go; one of them has a folder below it. Tests copy it."""
     archive = new_archive(tmp_path_factory.mktemp("free"))
     fill(archive.san, range(2), 16)
@@ -38,12 +38,6 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Archive:
     all_may_go(archive)
     archive.place().catalog.close()
     return archive
-
-
-@pytest.fixture
-def ripe(template: Archive, tmp_path: Path) -> Archive:
-    shutil.copytree(template.folder, tmp_path / "archive", symlinks=True)
-    return Archive(tmp_path / "archive")
 
 
 def aside(archive: Archive, run: str = "e1") -> Path:

@@ -12,29 +12,13 @@ import pytest
 
 from sdfo.client import Archive as Client
 from sdfo.crashpoints import NAMES
-from sdfo.testing.archive import Archive, fill, new_archive
+from sdfo.testing.archive import Archive
 from sdfo.testing.dying import killed_at, killed_at_fsync
-from sdfo.testing.expiring import all_may_go, end_grace, files_of, freed, studies
+from sdfo.testing.expiring import end_grace, files_of, freed, studies
 from sdfo.tiers.aside import Aside, AsideFile
 
 MOVING = [name for name in NAMES if name.startswith("expire.") and name not in ("expire.put-back", "expire.unlinked")]
 REMOVING = ["expire.unlinked", "expire.forgotten"]
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Archive:
-    """Two exams of two images that may go. Tests copy it."""
-    archive = new_archive(tmp_path_factory.mktemp("dying"))
-    fill(archive.san, range(2), 16)
-    assert archive.night().good
-    all_may_go(archive)
-    archive.place().catalog.close()
-    return archive
-
-
-@pytest.fixture
-def ripe(template: Archive, tmp_path: Path) -> Archive:
-    return template.copy(tmp_path / "archive")
 
 
 def killed(archive: Archive, point: str) -> None:
@@ -111,11 +95,11 @@ def test_killed_with_another_file_in_its_hands(ripe: Archive, monkeypatch: pytes
 
 
 @pytest.mark.long
-def test_killed_anywhere(template: Archive, tmp_path: Path) -> None:
+def test_killed_anywhere(may_go: Archive, tmp_path: Path) -> None:
     """At each fsync of moving, and of removing: nothing is lost, and the next runs end well."""
     deaths = 0
     for removing in (False, True):
-        ready = template.copy(tmp_path / f"ready-{removing}")
+        ready = may_go.copy(tmp_path / f"ready-{removing}")
         before = files_of(ready.san)
         if removing:
             freed(ready)

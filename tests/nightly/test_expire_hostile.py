@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pydicom
@@ -19,27 +18,10 @@ from sdfo.nightly.care.scrub import scrub
 from sdfo.nightly.freeing.clock import Clock
 from sdfo.nightly.freeing.expire import YOUNG, expire
 from sdfo.nightly.freeing.reopening import reopen
-from sdfo.testing.archive import Archive, fill, new_archive
+from sdfo.testing.archive import Archive, fill
 from sdfo.testing.exams import make_exam
-from sdfo.testing.expiring import FREE, age, all_may_go, end_grace, files_of, freed, moment, sql, studies
+from sdfo.testing.expiring import FREE, age, end_grace, files_of, freed, moment, sql, studies
 from sdfo.tiers.aside import Aside
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Archive:
-    """Two exams of two images that may go. Tests copy it."""
-    archive = new_archive(tmp_path_factory.mktemp("hostile"))
-    fill(archive.san, range(2), 16)
-    assert archive.night().good
-    all_may_go(archive)
-    archive.place().catalog.close()
-    return archive
-
-
-@pytest.fixture
-def ripe(template: Archive, tmp_path: Path) -> Archive:
-    shutil.copytree(template.folder, tmp_path / "archive", symlinks=True)
-    return Archive(tmp_path / "archive")
 
 
 def test_what_was_done_by_a_clock_that_was_ahead_opens_nothing(ripe: Archive) -> None:

@@ -54,8 +54,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Archive:
 
 @pytest.fixture
 def old(template: Archive, tmp_path: Path) -> Archive:
-    shutil.copytree(template.folder, tmp_path / "archive", symlinks=True)
-    return Archive(tmp_path / "archive")
+    return template.copy(tmp_path / "archive")
 
 
 YEAR: dict[str, Any] = {"hdfs_days": 365, "nearline_days": 390, "copies": ["hdfs", "nearline", "tape"]}

@@ -30,8 +30,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Archive:
 
 @pytest.fixture
 def old(template: Archive, tmp_path: Path) -> Archive:
-    shutil.copytree(template.folder, tmp_path / "archive", symlinks=True)
-    return Archive(tmp_path / "archive")
+    return template.copy(tmp_path / "archive")
 
 
 def read(archive: Archive, days: float, tier: str = "%") -> None:

@@ -23,7 +23,7 @@ from sdfo.nightly.place import init
 from sdfo.nightly.tape import sealing
 from sdfo.sdicom import Part
 from sdfo.stores.local import LocalStore
-from sdfo.testing.archive import APART, Archive, fill, new_archive
+from sdfo.testing.archive import APART, Archive, fill
 from sdfo.testing.exams import make_exam
 from sdfo.tiers.tape.contents import decode
 from sdfo.tiers.tape.exchange import Receipt, write_receipt
@@ -34,22 +34,6 @@ KIB = 1 / 2**20
 def area(**fields: Any) -> dict[str, Any]:
     """Settings of the staging area."""
     return {"tape": {"root": "tape"} | fields}
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Archive:
-    archive = new_archive(tmp_path_factory.mktemp("waiting"))
-    fill(archive.san, range(3), 16)
-    assert archive.night().good
-    archive.place().catalog.close()
-    return archive
-
-
-@pytest.fixture
-def waiting(template: Archive, tmp_path: Path) -> Archive:
-    """Three exams are published and wait."""
-    shutil.copytree(template.folder, tmp_path / "waiting")
-    return Archive(tmp_path / "waiting")
 
 
 def tars(archive: Archive, folder: str = "") -> list[Path]:
