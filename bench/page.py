@@ -48,9 +48,6 @@ well whatever it finds, because a machine that others use is no judge (the load 
 - **near-line**: the S-DICOM file with `j2k-roi` codestreams, against the files each by zstd at level 3. **preview**: bytes of the
   first layer, in which the region is exact, of all images that have layers.
 
-- **find**: of each round the median and the 95th percentile of twenty queries, each about another exam of ten years, until the
-  whole answer is there, at most 1,000 exams. **a night published**: 2,000 exams of 50 images, the scan has noted the folders.
-
 On a real Hadoop (3.5.0), which the bench starts: NameNode and three DataNodes on this machine, two replicas, blocks of
 128 MiB. Both sides of a row share with it the cores, the disk and the page cache.
 

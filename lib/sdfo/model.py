@@ -205,7 +205,8 @@ def is_uid(text: str | None) -> bool:
 
 
 def modality_text(modality: str) -> str:
-    """A Modality (0008,0060) as a reason may quote it: a short code (PS3.3 section C.7.3.1.1.1); else anything could stand there."""
+    """A Modality (0008,0060) as a reason may quote it: a short code (PS3.3 section C.7.3.1.1.1); else anything could stand
+    there."""
     return modality if _CODE.fullmatch(modality) else "unknown" if not modality else "that is no code"
 
 

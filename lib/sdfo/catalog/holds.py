@@ -1,9 +1,9 @@
 """Holds: exams of which no copy on any tier is removed, whatever their age, until a person releases them.
 
 A hold names exams by their UIDs, or a patient, and then covers what that patient has and will have. An exam that it covered
-stays covered when its patient's id is corrected: it gets a row of its own in the hold. Its number is given once
-and is the same after a rebuild. Where the journal has two lines with one number, the earlier died with its transaction, or the database
-was put back to a day before it: nobody knows which, and both hold.
+stays covered when its patient's id is corrected: it gets a row of its own in the hold. Its number is given once and is the
+same after a rebuild. Where the journal has two lines with one number, the earlier died with its transaction, or the
+database was put back to a day before it: nobody knows which, and both hold.
 """
 
 from __future__ import annotations

@@ -23,7 +23,8 @@ def register(app: typer.Typer) -> None:
 
 
 def status(ctx: typer.Context) -> Answer:
-    """Exit 1 when the last good night is too old, or what waits for near-line, a receipt or a recall, or a tier has too little room."""
+    """Exit 1 when the last good night is too old, or what waits for near-line, a receipt or a recall, or a tier has too
+    little room."""
     place = given(ctx).place("status")
     good, lines = None, [_newest(place), _work(place), _quarantine(place), *_first_load(place), _backup(place)]
     lines += [_catalog_backup(place), *_care(place)]

@@ -1,7 +1,8 @@
 """python -m sdfo.testing.later DAYS: so many days go by for the catalog of SDFO_CONF, without a faked clock.
 
 Every moment in it goes back by that much, and what the gate remembers of the clock, there and on HDFS, with it. The journal and
-the files keep their times. Only for a catalog that is a demonstration's: SQLite, in a folder `var` or in the one for temporary files.
+the files keep their times. Only for a catalog that is a demonstration's: SQLite, in a folder `var` or in the one for
+temporary files.
 """
 
 from __future__ import annotations

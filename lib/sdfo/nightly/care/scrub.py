@@ -37,9 +37,9 @@ _LATER = "sdfo restore --lost, once nobody restores"
 
 @dataclass(frozen=True, slots=True)
 class ScrubReport:
-    """`repaired`: made again; `queued`: will be by the next backup; `recalled`: once a volume is
-    back from tape and `sdfo restore --lost` was given again; `lost`: nothing of these. `due`: copies that should have been read by
-    now and were not; `oldest`: days since the copy was read that was not for the longest."""
+    """`repaired`: made again; `queued`: will be by the next backup; `recalled`: once a volume is back from tape and
+    `sdfo restore --lost` was given again; `lost`: nothing of these. `due`: copies that should have been read by now and were not;
+    `oldest`: days since the copy was read that was not for the longest."""
 
     copies: int = 0
     bytes: int = 0
@@ -54,7 +54,8 @@ class ScrubReport:
 
 
 def scrub(place: Place, progress: Progress = silent, clock: Clock = OURS) -> ScrubReport:
-    """Read tonight's share. `WrongStore` if near-line is not mounted, or not any more; `Fuse`, and nothing is marked, if a store lacks too much."""
+    """Read tonight's share. `WrongStore` if near-line is not mounted, or not any more; `Fuse`, and nothing is marked, if a store
+    lacks too much."""
     place.catalog.start_run(place.run, "local")
     with turn(place, SCRUB, lease=SCRUB) as mine:
         step = _Scrub(place, mine, clock.now())
@@ -146,7 +147,8 @@ def burnt(bad: int, read: int, limits: Limits) -> None:
             "too many copies are not whole; of the last of them nothing was marked",
             expected=f"at most {limits.same_error:.0%} of {read}",
             found=bad,
-            next_command="sdfo doctor; sdfo restore --lost --dry-run; if they are lost indeed, SDFO__LIMITS__SAME_ERROR=1 sdfo scrub",
+            next_command="sdfo doctor; sdfo restore --lost --dry-run; "
+            "if they are lost indeed, SDFO__LIMITS__SAME_ERROR=1 sdfo scrub",
         )
 
 

@@ -2,8 +2,9 @@
 
 Since the last run the clock of the day must have gone as far as the one that nobody can set (CLOCK_BOOTTIME, clock_gettime(2)).
 After a reboot it only must not have gone back, nor three days ahead without any run. The catalog's server and the stores have
-clocks of their own, which must agree. And the catalog must be the one of the last run, which left its moment on HDFS too: one
-that its own database's tools put back to an earlier day has lost holds since. What does not agree stays so until the clock is right again, or a person says that it is.
+clocks of their own, which must agree. And the catalog must be the one of the last run, which left its moment on HDFS too:
+one that its own database's tools put back to an earlier day has lost holds since. What does not agree stays so until the clock
+is right again, or a person says that it is.
 """
 
 from __future__ import annotations

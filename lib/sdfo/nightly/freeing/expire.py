@@ -49,7 +49,8 @@ class Gone:
 class ExpireReport:
     """`files` and `bytes` went, or would. `stopped`: files by the lines that stop them, `alone`: of these the ones that one line
     stops alone. `back`: moved and put back, for they had changed. `removed`: for good, once their grace was over; `grace`: files
-    that lie in theirs, `kept`: of these the ones whose grace is over, by the lines that keep them. `failed`: by reason. `left`: files of exam folders that this run did not come to.
+    that lie in theirs, `kept`: of these the ones whose grace is over, by the lines that keep them. `failed`: by reason. `left`:
+    files of exam folders that this run did not come to.
     """
 
     tier: str

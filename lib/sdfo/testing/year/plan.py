@@ -10,8 +10,9 @@ from sdfo.testing.year.truth import HDFS
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Chances are of one night, but `exams` and `late`: means. `pause`: that something is not done for longer than `san_days`. `quiet`: nights at the end in which nothing breaks any more. `every`: nights between two drills,
-    of which each is followed by what else is not done nightly."""
+    """Chances are of one night, but `exams` and `late`: means. `pause`: that something is not done for longer than `san_days`.
+    `quiet`: nights at the end in which nothing breaks any more. `every`: nights between two drills, of which each is followed by
+    what else is not done nightly."""
 
     nights: int
     san_days: float
